@@ -54,12 +54,14 @@ class FaultyTable(EvidenceError):
     def __init__(self, where: str, faults: Sequence[str]):
         self.where = where
         self.faults = list(faults)
-        shown = self.faults[:50]
-        more = len(self.faults) - len(shown)
+        kinds: dict[str, list[str]] = {}
+        for fault in self.faults:
+            kinds.setdefault(fault.partition(", ")[2] or fault, []).append(fault)
         lines = [f"{where}: {len(self.faults)} fault{'s' if len(self.faults) != 1 else ''}, nothing was added."]
-        lines += [f"  - {fault}" for fault in shown]
-        if more:
-            lines.append(f"  - … and {more} more of the kinds above.")
+        for same in list(kinds.values())[:100]:
+            lines.append(f"  - {same[0]}" + (f" (and {len(same) - 1} more rows like it)" if len(same) > 1 else ""))
+        if len(kinds) > 100:
+            lines.append(f"  - … and {len(kinds) - 100} more kinds.")
         super().__init__("\n".join(lines))
 
 

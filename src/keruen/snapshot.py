@@ -1,0 +1,453 @@
+"""The packaged figures: compile them from tidy copies of publishers' tables, and load them lazily.
+
+Compiling is deterministic: the same tables and the same package give the same rows in the same order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from keruen.errors import NoEvidence, UnreadableSource
+from keruen.evidence import CONTENT, DEFAULTS, SCHEMA, checked
+from keruen.provenance import licences, releases
+from keruen.vocabulary import measures, suggest, topics
+
+READERS = (
+    "un_wpp", "un_ims", "world_bank", "unhcr", "eurostat", "oecd", "scholars", "unsd", "registers", "stock_sources",
+    "central_banks", "press", "labour_market", "prices", "published_flows", "dyads", "policies",
+)  # fmt: skip
+"""One publisher, or one family of publishers, a module. Each yields tables of claims from `claims(folder)`, tables
+beside them from `covariates(folder)`, and cards of pages from `pages(folder)`; it has those of the three it needs."""
+
+ROW_GROUP = 25_000
+SORTED = ["place", "measure", "counterpart", "start", "end", "release", "sex", "age", "group", "stream", "level"]
+WORDS = [name for name, dtype in SCHEMA.items() if dtype == pl.String and name not in ("locator", "note", "text")]
+
+
+def home() -> Path:
+    """The user's own folder, which ``KERUEN_HOME`` moves."""
+    from platformdirs import user_data_path
+
+    moved = os.environ.get("KERUEN_HOME")
+    return Path(moved).expanduser() if moved else user_data_path("keruen", appauthor=False)
+
+
+@cache
+def folder() -> Path:
+    """Where the snapshot lies: the user's own compilation where there is one, else the packaged one."""
+    own = home() / "snapshot"
+    if (own / "manifest.json").is_file():
+        return own
+    return Path(str(files("keruen").joinpath("data/snapshot")))
+
+
+@cache
+def manifest() -> dict[str, Any]:
+    """Version of the snapshot, rows by release, and which tables it holds.
+
+    Raises
+    ------
+    NoEvidence
+        If the package was installed without its figures.
+    """
+    path = folder() / "manifest.json"
+    if not path.is_file():
+        raise NoEvidence(f"No snapshot lies in {folder()}. Reinstall keruen, or compile one: keruen compile FOLDER.")
+    told: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return told
+
+
+def scan(wanted: Iterable[str] | None = None) -> pl.LazyFrame:
+    """The packaged claims of some topics, lazily.
+
+    Parameters
+    ----------
+    wanted
+        Topics of the vocabulary; by default all.
+
+    Returns
+    -------
+    A lazy table with the columns of :data:`keruen.evidence.SCHEMA`.
+    """
+    held = set(manifest()["topics"])
+    paths = [folder() / f"{topic}.parquet" for topic in (topics() if wanted is None else wanted) if topic in held]
+    if not paths:
+        return pl.LazyFrame(schema=SCHEMA)
+    return pl.scan_parquet(paths, glob=False)
+
+
+def covariates(name: str) -> pl.DataFrame:
+    """A table of place or corridor attributes: distance, language, memberships, income classes.
+
+    Parameters
+    ----------
+    name
+        One of ``manifest()["covariates"]``.
+
+    Raises
+    ------
+    NoEvidence
+        If the snapshot holds no such table.
+
+    Examples
+    --------
+    >>> covariates("income_groups").columns
+    ['place', 'year', 'income', 'release']
+    """
+    held = manifest()["covariates"]
+    if name not in held:
+        raise NoEvidence(f"The snapshot holds no covariates called {name!r}. {suggest(name, held)}")
+    return pl.read_parquet(folder() / "covariates" / f"{name}.parquet")
+
+
+# ---------------------------------------------------------------- known days and copies
+
+
+def stamped(table: pl.DataFrame) -> pl.DataFrame:
+    """Give every row without a known day the one of its edition, or of its publication lag.
+
+    An edition is known from its release. A running series read later is taken as known so many months after the end
+    of the year it speaks of (six for registers and banks, twelve for World Bank indicators), at the latest with the
+    edition it was read in.
+    """
+    cards = releases()
+    keys = table["release"].unique().drop_nulls().cast(pl.String).to_list()
+    days = pl.DataFrame(
+        {
+            "release": keys,
+            "_released": [cards[k].released for k in keys],
+            "_lag": [cards[k].lag_months for k in keys],
+        },
+        schema={"release": pl.String, "_released": pl.Date, "_lag": pl.Int64},
+    ).with_columns(pl.col("release").cast(table.schema["release"]))
+    last = pl.when(pl.col("start") == pl.col("end")).then(pl.col("end")).otherwise(pl.col("end").dt.offset_by("-1d"))
+    lagged = pl.date(last.dt.year(), 12, 31).dt.offset_by(pl.format("{}mo", pl.col("_lag").fill_null(0)))
+    by_lag = pl.col("_lag").is_not_null() & (lagged < pl.col("_released"))
+    return (
+        table.join(days, on="release", how="left", maintain_order="left")
+        .with_columns(
+            known=pl.coalesce("known", pl.when(by_lag).then(lagged).otherwise(pl.col("_released"))),
+            known_basis=pl.coalesce(
+                pl.col("known_basis").cast(pl.String),
+                pl.when(by_lag).then(pl.lit("publication lag")).otherwise(pl.lit("release")),
+            ),
+        )
+        .drop("_released", "_lag")
+    )
+
+
+CELL = ["measure", "stream", "place", "counterpart", "sex", "age", "group", "start", "end", "level", "definition"]
+"""What a figure speaks of; two editions of one family that agree on it and on the value hold one claim."""
+
+
+def same(value: pl.Expr, other: pl.Expr) -> pl.Expr:
+    """Equal but for the noise that copying and rounding leave."""
+    return (value - other).abs() <= 1e-6 * other.abs() + 1e-9
+
+
+def carried(table: pl.DataFrame) -> pl.DataFrame:
+    """Mark what an edition carries over unchanged from the edition before it.
+
+    ``copy_of`` names the first edition of the unbroken run. Editions of one ``family`` are ordered by release.
+    """
+    cards = releases()
+    keys = table["release"].unique().drop_nulls().cast(pl.String).to_list()
+    families = {k: cards[k].family for k in keys if cards[k].family}
+    several = {f for f in families.values() if list(families.values()).count(f) > 1}
+    members = [k for k in families if families[k] in several]
+    if not members:
+        return table
+    told = pl.DataFrame(
+        {
+            "release": members,
+            "_family": [families[k] for k in members],
+            "_released": [cards[k].released for k in members],
+        }
+    ).with_columns(pl.col("release").cast(table.schema["release"]))
+    rows = table.with_row_index("_row")
+    cells = (
+        rows.select("_row", "release", "value", "low", "high", "copy_of", *CELL)
+        .join(told, on="release", how="inner")
+        .sort("_family", *CELL, "_released", nulls_last=True)
+    )
+    group = ["_family", *CELL]
+    boundary = pl.any_horizontal(pl.col(c).ne_missing(pl.col(c).shift(1)) for c in group)
+    unchanged = (
+        ~boundary.fill_null(True)
+        & same(pl.col("value"), pl.col("value").shift(1)).fill_null(False)
+        & (pl.col("release") != pl.col("release").shift(1))
+    )
+    cells = cells.with_columns(unchanged.alias("_same"))
+    root = (
+        cells.with_columns(pl.when(~pl.col("_same")).then(pl.col("release")).otherwise(None).alias("_root"))
+        .with_columns(pl.col("_root").forward_fill())
+        .filter(pl.col("_same") & pl.col("copy_of").is_null())
+        .select("_row", pl.col("_root").cast(table.schema["copy_of"]))
+    )
+    return (
+        rows.join(root, on="_row", how="left", maintain_order="left")
+        .with_columns(copy_of=pl.coalesce("copy_of", "_root"))
+        .drop("_row", "_root")
+    )
+
+
+def repeats(table: pl.DataFrame) -> pl.DataFrame:
+    """Give what repeats another publisher's edition the lineage and the known day of that edition.
+
+    Readers set ``copy_of`` where a publisher says that it repeats another (the World Bank's population and net
+    migration are the UN's). A release card with ``compare_with`` is compared with that edition row by row instead:
+    national series filled from a UN edition are found this way.
+    """
+    cards = releases()
+    for key in table["release"].unique().drop_nulls().cast(pl.String).to_list():
+        original = cards[key].extra.get("compare_with")
+        if not original:
+            continue
+        cell = ["measure", "place", "counterpart", "sex", "start", "end"]
+        theirs = (
+            table.filter((pl.col("release") == original) & pl.col("level").is_null() | (pl.col("release") == original))
+            .select(*cell, pl.col("value").alias("_theirs"))
+            .unique(cell, maintain_order=True)
+        )
+        table = (
+            table.join(theirs, on=cell, how="left", nulls_equal=True, maintain_order="left")
+            .with_columns(
+                copy_of=pl.when(
+                    (pl.col("release") == key)
+                    & ((pl.col("value") - pl.col("_theirs")).abs() <= 0.5)
+                    & (pl.col("value") != 0)
+                )
+                .then(pl.lit(original).cast(table.schema["copy_of"]))
+                .otherwise(pl.col("copy_of"))
+            )
+            .drop("_theirs")
+        )
+    foreign = [k for k in table["copy_of"].unique().drop_nulls().cast(pl.String).to_list()]
+    told = pl.DataFrame(
+        {"copy_of": foreign, "_known": [cards[k].released for k in foreign], "_of": [cards[k].family for k in foreign]},
+        schema={"copy_of": pl.String, "_known": pl.Date, "_of": pl.String},
+    ).with_columns(pl.col("copy_of").cast(table.schema["copy_of"]))
+    own = pl.DataFrame(
+        {"release": list(cards), "_own": [c.family for c in cards.values()]},
+        schema={"release": pl.String, "_own": pl.String},
+    ).with_columns(pl.col("release").cast(table.schema["release"]))
+    other = pl.col("_of").is_not_null() & (pl.col("_of") != pl.col("_own"))
+    return (
+        table.join(told, on="copy_of", how="left", maintain_order="left")
+        .join(own, on="release", how="left", maintain_order="left")
+        .with_columns(
+            known=pl.when(other).then(pl.col("_known")).otherwise(pl.col("known")),
+            known_basis=pl.when(other).then(pl.lit("release")).otherwise(pl.col("known_basis").cast(pl.String)),
+        )
+        .drop("_known", "_of", "_own")
+    )
+
+
+def revised(table: pl.DataFrame) -> pl.DataFrame:
+    """Known days of a running series of which several editions are at hand.
+
+    The earliest edition follows the publication lag. A later edition that repeats a figure was known no later than
+    the figure it repeats; one that differs, or adds to years the earlier edition covered, is known from its own
+    release, for that is when the revision was seen.
+    """
+    cards = releases()
+    running = sorted(
+        (k for k in table["release"].unique().drop_nulls().cast(pl.String).to_list() if cards[k].lag_months and cards[k].family),
+        key=lambda k: cards[k].released,
+    )
+    for later in running:
+        earlier = [k for k in running if cards[k].family == cards[later].family and cards[k].released < cards[later].released]
+        if not earlier:
+            continue
+        before = table.filter(pl.col("release").is_in(earlier))
+        covered = before.group_by("measure").agg(pl.col("end").max().alias("_until"))
+        first = before.sort("known").select("measure", "place", "start", "end", "value", pl.col("known").alias("_first"))
+        first = first.rename({"value": "_before"}).unique(["measure", "place", "start", "end", "_before"], keep="first")
+        rows = table.with_row_index("_row")
+        match = (
+            rows.filter(pl.col("release") == later)
+            .select("_row", "measure", "place", "start", "end", "value")
+            .join(first, on=["measure", "place", "start", "end"], how="inner")
+            .filter(same(pl.col("value"), pl.col("_before")))
+            .group_by("_row")
+            .agg(pl.col("_first").min())
+        )
+        mine = (pl.col("release") == later) & pl.col("copy_of").is_null()
+        table = (
+            rows.join(match, on="_row", how="left", maintain_order="left")
+            .join(covered, on="measure", how="left", maintain_order="left")
+            .with_columns(
+                known=pl.when(pl.col("_first").is_not_null())
+                .then(pl.min_horizontal("_first", "known"))
+                .when(mine & (pl.col("end") <= pl.col("_until")))
+                .then(pl.lit(cards[later].released))
+                .otherwise(pl.col("known")),
+                known_basis=pl.when(pl.col("_first").is_null() & mine & (pl.col("end") <= pl.col("_until")))
+                .then(pl.lit("release"))
+                .otherwise(pl.col("known_basis").cast(pl.String)),
+            )
+            .drop("_row", "_first", "_until")
+        )
+    return table
+
+
+# ---------------------------------------------------------------- compile
+
+
+def _compact(table: pl.DataFrame) -> pl.DataFrame:
+    return table.with_columns(pl.col(c).cast(pl.Categorical) for c in WORDS)
+
+
+def _read(
+    source: Path, only: Iterable[str] | None, progress: Callable[[str], None]
+) -> Iterator[tuple[str, str, Any]]:
+    for name in READERS if only is None else only:
+        reader = import_module(f"keruen.readers.{name}")
+        for kind in ("pages", "covariates", "claims"):
+            if hasattr(reader, kind):
+                progress(f"{name}: {kind}")
+                made = getattr(reader, kind)(source)
+                if kind == "pages":
+                    yield name, kind, made
+                else:
+                    yield from ((name, kind, piece) for piece in made)
+
+
+def compile_snapshot(
+    source: Path,
+    out: Path | None = None,
+    *,
+    include_restricted: bool = False,
+    only: Iterable[str] | None = None,
+    progress: Callable[[str], None] = lambda said: None,
+) -> dict[str, Any]:
+    """Compile tidy copies of publishers' tables into the snapshot.
+
+    Parameters
+    ----------
+    source
+        The folder of tables; ``docs/compile.md`` lists the files that the readers look for.
+    out
+        Where the snapshot goes: by default the package, or the user's own folder when restricted figures go in.
+    include_restricted
+        Also compile figures that carry no open licence, for local use alone.
+    only
+        Names of readers, for a partial trial.
+    progress
+        Is told what is being done.
+
+    Returns
+    -------
+    The manifest of the snapshot.
+
+    Raises
+    ------
+    UnreadableSource
+        If the folder, or a file that a reader needs, is not there or not of the expected shape.
+    FaultyTable
+        If a reader breaks the contract of a claim.
+    """
+    if not source.is_dir():
+        raise UnreadableSource(f"{source} is not a folder. Give the folder that holds the publishers' tables.")
+    target = out or (home() / "snapshot" if include_restricted else Path(str(files("keruen").joinpath("data/snapshot"))))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    build = Path(tempfile.mkdtemp(prefix=".snapshot-", dir=target.parent))
+    try:
+        told = _compile(source, build, include_restricted, only, progress)
+        if target.exists():
+            old = Path(tempfile.mkdtemp(prefix=".old-", dir=target.parent))
+            os.replace(target, old / "snapshot")
+            os.replace(build, target)
+            shutil.rmtree(old)
+        else:
+            os.replace(build, target)
+    finally:
+        shutil.rmtree(build, ignore_errors=True)
+    folder.cache_clear()
+    manifest.cache_clear()
+    return told
+
+
+def _compile(
+    source: Path, build: Path, include_restricted: bool, only: Iterable[str] | None, progress: Callable[[str], None]
+) -> dict[str, Any]:
+    pieces: dict[str, list[Path]] = {}
+    (build / "covariates").mkdir()
+    covariate_names: list[str] = []
+    topic_of = pl.DataFrame({"measure": list(measures()), "_topic": [m.topic for m in measures().values()]})
+    cards = releases()
+    for name, kind, made in _read(source, only, progress):
+        if kind == "pages":
+            path = Path(str(files("keruen").joinpath("data/pages.json")))
+            path.write_text(json.dumps(made, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
+            releases.cache_clear()
+            cards = releases()
+        elif kind == "covariates":
+            table_name, table = made
+            if "release" in table.columns and not include_restricted:
+                table = table.filter(~pl.col("release").is_in([k for k, c in cards.items() if c.restricted]))
+            if len(table):
+                table.write_parquet(build / "covariates" / f"{table_name}.parquet", compression="zstd", compression_level=15)
+                covariate_names.append(table_name)
+        else:
+            checked(made, f"reader {name}", dated=False)
+            if not include_restricted:
+                made = made.filter(~pl.col("release").is_in([k for k, c in cards.items() if c.restricted]))
+            for (topic,), part in made.join(topic_of, on="measure", how="left").partition_by("_topic", as_dict=True).items():
+                path = build / f"{topic}-{len(pieces.get(str(topic), []))}.part"
+                part.drop("_topic").write_parquet(path, compression="lz4")
+                pieces.setdefault(str(topic), []).append(path)
+    rows: dict[str, int] = {}
+    copies: dict[str, int] = {}
+    repeated: dict[str, int] = {}
+    sizes: dict[str, int] = {}
+    original = {c.extra["compare_with"] for c in cards.values() if "compare_with" in c.extra}
+    for topic in sorted(pieces):
+        progress(f"writing {topic}")
+        table = pl.concat([_compact(pl.read_parquet(path)) for path in pieces[topic]], rechunk=True)
+        before = len(table)
+        table = table.unique(CONTENT + ["release"], keep="first", maintain_order=True)
+        repeated[topic] = before - len(table)
+        table = repeats(carried(revised(stamped(table)))) if original else carried(revised(stamped(table)))
+        table = table.sort([pl.col(c).cast(pl.String) if c in WORDS else pl.col(c) for c in SORTED], nulls_last=False, maintain_order=True)
+        for key, count in table.group_by("release").len().iter_rows():
+            rows[str(key)] = rows.get(str(key), 0) + count
+        for key, count in table.filter(pl.col("copy_of").is_not_null()).group_by("release").len().iter_rows():
+            copies[str(key)] = copies.get(str(key), 0) + count
+        path = build / f"{topic}.parquet"
+        table.lazy().with_columns(pl.col(c).cast(dtype) for c, dtype in SCHEMA.items()).sink_parquet(
+            path, compression="zstd", compression_level=15, row_group_size=ROW_GROUP, statistics=True
+        )
+        sizes[topic] = path.stat().st_size
+        for part_path in pieces[topic]:
+            part_path.unlink()
+    digest = hashlib.blake2b(digest_size=6)
+    for path in sorted(build.rglob("*.parquet")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    newest = max((cards[k].released for k in rows), default=None)
+    told = {
+        "version": f"{newest:%Y.%m}-{digest.hexdigest()}" if newest else digest.hexdigest(),
+        "restricted": include_restricted,
+        "rows": sum(rows.values()),
+        "topics": sorted(pieces),
+        "covariates": sorted(covariate_names),
+        "releases": {k: {"rows": rows[k], "copies": copies.get(k, 0)} for k in sorted(rows)},
+        "repeated": repeated,
+        "bytes": sizes,
+        "licences": sorted({licences()[cards[k].licence]["name"] for k in rows}),
+    }
+    (build / "manifest.json").write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", "utf-8")
+    return told

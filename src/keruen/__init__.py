@@ -5,24 +5,71 @@ Every public name is loaded on first use, so that ``import keruen`` stays light.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from keruen._version import __version__
+from keruen import errors as errors
+from keruen._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from keruen.brief import brief as brief
+    from keruen.disagreement import compare as compare
+    from keruen.disagreement import disagreement as disagreement
+    from keruen.disagreement import double_entry as double_entry
+    from keruen.disagreement import revisions as revisions
+    from keruen.estimators.stocks import transitions as transitions
+    from keruen.places import place as place
+    from keruen.places import system as system
+    from keruen.provenance import cite as cite
+    from keruen.snapshot import covariates as covariates
+    from keruen.store import add as add
+    from keruen.store import sources as sources
+    from keruen.store import sql as sql
+    from keruen.store import trace as trace
 
 _PUBLIC = {
-    "errors": "errors",
+    "add": "store",
+    "brief": "brief",
+    "cite": "provenance",
+    "compare": "disagreement",
+    "covariates": "snapshot",
+    "disagreement": "disagreement",
+    "double_entry": "disagreement",
+    "place": "places",
+    "revisions": "disagreement",
+    "sources": "store",
+    "sql": "store",
+    "system": "places",
+    "trace": "store",
     "transitions": "estimators.stocks",
 }
 
-__all__ = ["__version__", *sorted(_PUBLIC)]
+__all__ = ["__version__", "errors", *sorted(_PUBLIC)]
+
+
+class _Door(ModuleType):
+    """The package as its users see it.
+
+    Importing a submodule binds it as an attribute of the package; where a public function has the name of its room
+    (``keruen.disagreement``), the function must stay what ``kr.disagreement`` means.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _PUBLIC and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Door
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        module = import_module(f"keruen.{_PUBLIC[name]}")
-        return module if _PUBLIC[name] == name else getattr(module, name)
-    raise AttributeError(f"module 'keruen' has no attribute {name!r}")
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'keruen' has no attribute {name!r}")
+    found = getattr(import_module(f"keruen.{_PUBLIC[name]}"), name)
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

@@ -125,7 +125,9 @@ def ids(table: pl.DataFrame) -> pl.Series:
     """
     columns = [[_canonical(v) for v in table[c].to_list()] for c in CONTENT]
     hashes = (hashlib.blake2b("|".join(row).encode(), digest_size=8).hexdigest() for row in zip(*columns, strict=True))
-    return pl.Series("id", [f"{r}:{h}" for r, h in zip(table["release"].to_list(), hashes, strict=True)], dtype=pl.String)
+    return pl.Series(
+        "id", [f"{r}:{h}" for r, h in zip(table["release"].to_list(), hashes, strict=True)], dtype=pl.String
+    )
 
 
 def faults(table: pl.DataFrame, rows: Iterable[int] | None = None, *, dated: bool = True) -> list[tuple[int, str, str]]:
@@ -140,7 +142,9 @@ def faults(table: pl.DataFrame, rows: Iterable[int] | None = None, *, dated: boo
     dated
         Every row must have its known day already.
     """
-    numbered = table.with_columns(pl.Series("row", list(rows) if rows is not None else range(len(table)), dtype=pl.Int64))
+    numbered = table.with_columns(
+        pl.Series("row", list(rows) if rows is not None else range(len(table)), dtype=pl.Int64)
+    )
     unit = measures()
     found: list[tuple[int, str, str]] = []
 
@@ -151,7 +155,9 @@ def faults(table: pl.DataFrame, rows: Iterable[int] | None = None, *, dated: boo
     def unknown(column: str, known: Iterable[str], kind: str) -> None:
         known = list(known)
         odd = numbered.filter(pl.col(column).is_not_null() & ~pl.col(column).is_in(known)).select("row", column)
-        found.extend((row, column, f"{said!r} is not a {kind}. {suggest(said, known)}") for row, said in odd.iter_rows())
+        found.extend(
+            (row, column, f"{said!r} is not a {kind}. {suggest(said, known)}") for row, said in odd.iter_rows()
+        )
 
     required = ("measure", "stream", "place", "sex", "age", "group", "start", "end", "status", "definition", "release")
     for column in (*required, "known") if dated else required:
@@ -168,16 +174,40 @@ def faults(table: pl.DataFrame, rows: Iterable[int] | None = None, *, dated: boo
     spans = [m.name for m in unit.values() if m.when == "span"]
     signed = [m.name for m in unit.values() if m.sign == "any"]
     tell(pl.col("start") > pl.col("end"), "end", "the end {said} is before the start; a span is [start, end)")
-    tell(pl.col("measure").is_in(spans) & (pl.col("start") == pl.col("end")), "end", "{said}: a flow needs a span; give the first day after it as end")
+    tell(
+        pl.col("measure").is_in(spans) & (pl.col("start") == pl.col("end")),
+        "end",
+        "{said}: a flow needs a span; give the first day after it as end",
+    )
     numeric = pl.any_horizontal(pl.col("value", "low", "high").is_not_null())
-    tell(~numeric & pl.col("text").is_null() & pl.col("retracts").is_null(), "value", "the row says nothing: give value, low, high or text")
+    tell(
+        ~numeric & pl.col("text").is_null() & pl.col("retracts").is_null(),
+        "value",
+        "the row says nothing: give value, low, high or text",
+    )
     for column in ("value", "low", "high"):
         tell(pl.col(column).is_nan() | pl.col(column).is_infinite(), column, "{said} is not a number")
-        tell((pl.col(column) < 0) & ~pl.col("measure").is_in(signed), column, "{said} is below zero; this measure cannot be")
+        tell(
+            (pl.col(column) < 0) & ~pl.col("measure").is_in(signed),
+            column,
+            "{said} is below zero; this measure cannot be",
+        )
     tell(pl.col("low") > pl.col("high"), "low", "low {said} is above high")
-    tell((pl.col("value") < pl.col("low") - 1e-9) | (pl.col("value") > pl.col("high") + 1e-9), "value", "{said} lies outside [low, high]")
-    tell((pl.col("level") <= 0) | (pl.col("level") >= 1), "level", "{said} is not a mass between 0 and 1 (0.8 for an 80% interval)")
-    tell(pl.col("level").is_not_null() & (pl.col("low").is_null() | pl.col("high").is_null()), "level", "an interval of mass {said} needs low and high")
+    tell(
+        (pl.col("value") < pl.col("low") - 1e-9) | (pl.col("value") > pl.col("high") + 1e-9),
+        "value",
+        "{said} lies outside [low, high]",
+    )
+    tell(
+        (pl.col("level") <= 0) | (pl.col("level") >= 1),
+        "level",
+        "{said} is not a mass between 0 and 1 (0.8 for an 80% interval)",
+    )
+    tell(
+        pl.col("level").is_not_null() & (pl.col("low").is_null() | pl.col("high").is_null()),
+        "level",
+        "an interval of mass {said} needs low and high",
+    )
     tell(pl.col("start").dt.year() < 1800, "start", "{said} is before 1800; check the date")
     tell(pl.col("end").dt.year() > 2201, "end", "{said} is after 2200; check the date")
     return sorted(found)

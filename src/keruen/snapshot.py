@@ -264,16 +264,24 @@ def revised(table: pl.DataFrame) -> pl.DataFrame:
     """
     cards = releases()
     running = sorted(
-        (k for k in table["release"].unique().drop_nulls().cast(pl.String).to_list() if cards[k].lag_months and cards[k].family),
+        (
+            k
+            for k in table["release"].unique().drop_nulls().cast(pl.String).to_list()
+            if cards[k].lag_months and cards[k].family
+        ),
         key=lambda k: cards[k].released,
     )
     for later in running:
-        earlier = [k for k in running if cards[k].family == cards[later].family and cards[k].released < cards[later].released]
+        earlier = [
+            k for k in running if cards[k].family == cards[later].family and cards[k].released < cards[later].released
+        ]
         if not earlier:
             continue
         before = table.filter(pl.col("release").is_in(earlier))
         covered = before.group_by("measure").agg(pl.col("end").max().alias("_until"))
-        first = before.sort("known").select("measure", "place", "start", "end", "value", pl.col("known").alias("_first"))
+        first = before.sort("known").select(
+            "measure", "place", "start", "end", "value", pl.col("known").alias("_first")
+        )
         first = first.rename({"value": "_before"}).unique(["measure", "place", "start", "end", "_before"], keep="first")
         rows = table.with_row_index("_row")
         match = (
@@ -310,9 +318,7 @@ def _compact(table: pl.DataFrame) -> pl.DataFrame:
     return table.with_columns(pl.col(c).cast(pl.Categorical) for c in WORDS)
 
 
-def _read(
-    source: Path, only: Iterable[str] | None, progress: Callable[[str], None]
-) -> Iterator[tuple[str, str, Any]]:
+def _read(source: Path, only: Iterable[str] | None, progress: Callable[[str], None]) -> Iterator[tuple[str, str, Any]]:
     for name in READERS if only is None else only:
         reader = import_module(f"keruen.readers.{name}")
         for kind in ("pages", "covariates", "claims"):
@@ -361,7 +367,9 @@ def compile_snapshot(
     """
     if not source.is_dir():
         raise UnreadableSource(f"{source} is not a folder. Give the folder that holds the publishers' tables.")
-    target = out or (home() / "snapshot" if include_restricted else Path(str(files("keruen").joinpath("data/snapshot"))))
+    target = out or (
+        home() / "snapshot" if include_restricted else Path(str(files("keruen").joinpath("data/snapshot")))
+    )
     target.parent.mkdir(parents=True, exist_ok=True)
     build = Path(tempfile.mkdtemp(prefix=".snapshot-", dir=target.parent))
     try:
@@ -399,13 +407,17 @@ def _compile(
             if "release" in table.columns and not include_restricted:
                 table = table.filter(~pl.col("release").is_in([k for k, c in cards.items() if c.restricted]))
             if len(table):
-                table.write_parquet(build / "covariates" / f"{table_name}.parquet", compression="zstd", compression_level=15)
+                table.write_parquet(
+                    build / "covariates" / f"{table_name}.parquet", compression="zstd", compression_level=15
+                )
                 covariate_names.append(table_name)
         else:
             checked(made, f"reader {name}", dated=False)
             if not include_restricted:
                 made = made.filter(~pl.col("release").is_in([k for k, c in cards.items() if c.restricted]))
-            for (topic,), part in made.join(topic_of, on="measure", how="left").partition_by("_topic", as_dict=True).items():
+            for (topic,), part in (
+                made.join(topic_of, on="measure", how="left").partition_by("_topic", as_dict=True).items()
+            ):
                 path = build / f"{topic}-{len(pieces.get(str(topic), []))}.part"
                 part.drop("_topic").write_parquet(path, compression="lz4")
                 pieces.setdefault(str(topic), []).append(path)
@@ -421,7 +433,11 @@ def _compile(
         table = table.unique(CONTENT + ["release"], keep="first", maintain_order=True)
         repeated[topic] = before - len(table)
         table = repeats(carried(revised(stamped(table)))) if original else carried(revised(stamped(table)))
-        table = table.sort([pl.col(c).cast(pl.String) if c in WORDS else pl.col(c) for c in SORTED], nulls_last=False, maintain_order=True)
+        table = table.sort(
+            [pl.col(c).cast(pl.String) if c in WORDS else pl.col(c) for c in SORTED],
+            nulls_last=False,
+            maintain_order=True,
+        )
         for key, count in table.group_by("release").len().iter_rows():
             rows[str(key)] = rows.get(str(key), 0) + count
         for key, count in table.filter(pl.col("copy_of").is_not_null()).group_by("release").len().iter_rows():

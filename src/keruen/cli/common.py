@@ -1,0 +1,131 @@
+"""What commands share: the application, options of the same name and meaning, and ways to hand a table over."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from keruen.errors import OutputError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+app = typer.Typer(
+    name="keruen",
+    help="A laboratory for migration systems: every figure with its source, its edition and its uncertainty.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Place = Annotated[str, typer.Argument(help="A place: KAZ, 398, Kazakhstan or Казахстан.", show_default=False)]
+Measure = Annotated[str, typer.Option("--measure", "-m", help="What is counted; see `keruen measures`.")]
+AnyMeasure = Annotated[str | None, typer.Option("--measure", "-m", help="What is counted; see `keruen measures`.")]
+Counterpart = Annotated[
+    str | None, typer.Option("--counterpart", "-c", help="The other end: birthplace, origin, sender …")
+]
+Stream = Annotated[str | None, typer.Option("--stream", help="all, labour, labour_unregistered, ethnic_return …")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", metavar="DATE", help="Only what was known on that day, say 2018-05-03.")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Leave out figures whose known day rests on a publication lag.")]
+Since = Annotated[
+    str | None, typer.Option("--from", metavar="DATE", help="Only periods that reach into or beyond this day.")
+]
+Until = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Only periods that begin by this day.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, and nothing else there.")]
+Format = Annotated[
+    str | None, typer.Option("--format", "-f", help="csv, xlsx, parquet, json or bibtex; by default as --out ends.")
+]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file instead of standard output.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell on standard error what is being done.")]
+
+
+def command_line() -> str:
+    """The command as it was typed, for the foot of what it writes."""
+    import shlex
+
+    return shlex.join(["keruen", *sys.argv[1:]])
+
+
+def plain(value: Any) -> Any:
+    """JSON for what JSON does not know: days as 2018-05-03, whole numbers without a decimal point."""
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, float):
+        if value != value or value in (float("inf"), float("-inf")):
+            return None
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    return value
+
+
+def say_json(told: dict[str, Any]) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(plain(told), ensure_ascii=False, indent=None if os.environ.get("KERUEN_COMPACT") else 1))
+
+
+def give(
+    frame: pl.DataFrame,
+    *,
+    show: list[str],
+    told: dict[str, Any] | None = None,
+    as_json: bool = False,
+    format: str | None = None,
+    out: Path | None = None,
+    force: bool = False,
+) -> None:
+    """Hand a table over as the user asked: to a file, as JSON, as bytes of a format, or printed."""
+    from keruen import export
+
+    meta = {"command": command_line()}
+    if out is not None:
+        export.write(frame, out, format=format or ("json" if as_json else None), force=force, meta=meta)
+        print(f"{out}: {len(frame)} rows.", file=sys.stderr)
+    elif as_json and told is not None:
+        say_json(told)
+    elif as_json:
+        say_json({"rows": frame.to_dicts()})
+    elif format is not None:
+        if format == "xlsx" and sys.stdout.isatty():
+            raise OutputError("An Excel file cannot be shown here. Name a file: --out table.xlsx.")
+        sys.stdout.buffer.write(export.table(frame, format, meta=meta))
+    else:
+        show_table(frame.select(c for c in show if c in frame.columns))
+
+
+def show_table(frame: pl.DataFrame, most: int = 200) -> None:
+    """A table for the eye; whole numbers with thousands separators, nothing where nobody said anything."""
+    from rich.console import Console
+    from rich.table import Table
+
+    def cell(value: Any) -> str:
+        if value is None:
+            return ""
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, float):
+            return f"{value:,.0f}" if value.is_integer() or abs(value) >= 1000 else f"{value:,.3g}"
+        return str(value)
+
+    width = None if sys.stdout.isatty() else 200
+    console = Console(width=width, highlight=False, soft_wrap=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name, dtype in frame.schema.items():
+        table.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
+    for row in frame.head(most).iter_rows():
+        table.add_row(*(cell(v) for v in row))
+    console.print(table)
+    if len(frame) > most:
+        console.print(f"… {len(frame) - most} more rows; take them all with --format csv, --json or --out FILE.")

@@ -1,0 +1,228 @@
+"""Who says what, where they contradict each other, and how often the past was rewritten."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from keruen.cli.common import (
+    AnyMeasure,
+    AsJson,
+    AsOf,
+    Counterpart,
+    Force,
+    Format,
+    Measure,
+    Out,
+    Place,
+    Since,
+    Stream,
+    Strict,
+    Until,
+    app,
+    give,
+)
+from keruen.errors import VocabularyError
+
+
+@app.command()
+def evidence(
+    place: Place,
+    measure: AnyMeasure = None,
+    counterpart: Counterpart = None,
+    stream: Stream = None,
+    sex: Annotated[str | None, typer.Option(help="all, male or female.")] = None,
+    release: Annotated[str | None, typer.Option(help="One edition; see `keruen sources`.")] = None,
+    since: Since = None,
+    until: Until = None,
+    as_of: AsOf = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    format: Format = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Who says what, and since when.
+
+    `keruen evidence KAZ --measure net_migration --as-of 2018-05-03`
+
+    `keruen evidence KAZ --measure stock --counterpart RUS --format csv`
+    """
+    from keruen import store
+    from keruen.places import place as one
+
+    rows = store.evidence(
+        place, measure, counterpart=counterpart, stream=stream, sex=sex, release=release, since=since, until=until,
+        as_of=as_of, strict=strict,
+    )  # fmt: skip
+    fields = [
+        "measure", "stream", "place", "counterpart", "sex", "start", "end", "value", "low", "high", "unit", "status",
+        "definition", "release", "known", "known_basis", "source", "locator", "id", "age", "basis", "flag", "group",
+        "level", "text", "printed", "printed_unit", "note", "copy_of", "derived_from", "convention", "own",
+    ]  # fmt: skip
+    told = None
+    if as_json and out is None:
+        told = {
+            "place": one(place).code,
+            "measure": measure,
+            "as_of": as_of,
+            "observations": rows.select(fields).to_dicts(),
+        }
+    give(
+        rows,
+        show=["measure", "stream", "counterpart", "sex", "start", "end", "value", "low", "high", "unit", "status", "release", "known", "copy_of"],
+        told=told, as_json=as_json, format=format, out=out, force=force,
+    )  # fmt: skip
+
+
+@app.command()
+def disagree(
+    place: Place,
+    measure: Measure = "net_migration",
+    counterpart: Counterpart = None,
+    stream: Annotated[str, typer.Option(help="Claims of one stream are rivals, never those of two.")] = "all",
+    since: Since = None,
+    until: Until = None,
+    as_of: AsOf = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    format: Format = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Rival claims to one quantity, period by period.
+
+    `keruen disagree KAZ --measure net_migration --from 2010-07-01 --to 2010-07-01`
+    """
+    import polars as pl
+
+    from keruen.disagreement import disagreement, periods
+    from keruen.places import place as one
+    from keruen.provenance import day
+
+    rows = disagreement(place, measure, counterpart=counterpart, stream=stream, as_of=as_of, strict=strict)
+    if since:
+        rows = rows.filter(pl.col("end") >= day(since))
+    if until:
+        rows = rows.filter(pl.col("start") <= day(until, last=True))
+    told = None
+    if as_json and out is None:
+        told = {"place": one(place).code, "measure": measure, "as_of": as_of, "periods": periods(rows)}
+    give(
+        rows if as_json or format or out else rows.filter(pl.col("rivals") > 1),
+        show=["start", "end", "value", "unit", "status", "release", "known", "copy_of", "convention", "lowest", "highest", "sign_flips"],
+        told=told, as_json=as_json, format=format, out=out, force=force,
+    )  # fmt: skip
+
+
+@app.command()
+def revisions(
+    measure: Measure = "net_migration",
+    place: Annotated[list[str] | None, typer.Option("--place", "-p", help="One place; give it again for more.")] = None,
+    family: Annotated[str | None, typer.Option(help="Family of editions, say un-wpp or un-ims.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many places of the ranking.")] = 20,
+    table: Annotated[str, typer.Option(help="What to print or write: ranking, moves or errors.")] = "ranking",
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+    format: Format = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """How often editions rewrote the past, and by how much.
+
+    `keruen revisions --measure net_migration --top 20`
+
+    `keruen revisions --place KAZ --table moves --out moves.csv`
+    """
+    from keruen.disagreement import revisions
+
+    found = revisions(measure, family=family, place=place, as_of=as_of)
+    chosen = {"ranking": found.ranking.head(top), "moves": found.moves, "errors": found.errors}
+    if table not in chosen:
+        raise VocabularyError(f"{table!r} is not a table of revisions. Take ranking, moves or errors.")
+    told = {
+        "measure": measure,
+        "as_of": as_of,
+        "denominator": found.denominator,
+        "top": found.ranking.head(top).to_dicts(),
+        "errors": found.errors.to_dicts(),
+    }
+    if as_json and place:
+        told["moves"] = found.moves.to_dicts()
+    give(chosen[table], show=chosen[table].columns, told=told, as_json=as_json, format=format, out=out, force=force)
+
+
+@app.command()
+def compare(
+    places: Annotated[list[str], typer.Argument(help="Two places or more.", show_default=False)],
+    measure: Measure = "net_migration",
+    since: Since = None,
+    until: Until = None,
+    as_of: AsOf = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    format: Format = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Places side by side: the newest figure and the range of all rival claims.
+
+    `keruen compare KAZ UZB --from 2000 --to 2020`
+    """
+    import polars as pl
+
+    from keruen.disagreement import compare
+    from keruen.provenance import day
+
+    rows = compare(places, measure, as_of=as_of, strict=strict)
+    if since:
+        rows = rows.filter(pl.col("end") >= day(since))
+    if until:
+        rows = rows.filter(pl.col("start") <= day(until, last=True))
+    told = {"places": sorted(set(rows["place"])), "measure": measure, "as_of": as_of, "rows": rows.to_dicts()}
+    give(rows, show=rows.columns[:-1], told=told, as_json=as_json, format=format, out=out, force=force)
+
+
+@app.command()
+def corridor(
+    origin: Annotated[str, typer.Argument(help="Where people leave.", show_default=False)],
+    destination: Annotated[str, typer.Argument(help="Where they arrive.", show_default=False)],
+    as_of: AsOf = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    format: Format = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """What the sender says against what the receiver says.
+
+    `keruen corridor KAZ RUS`
+    """
+    from keruen.disagreement import double_entry
+
+    rows = double_entry(origin, destination, as_of=as_of, strict=strict)
+    give(
+        rows, show=["start", "end", "sent", "received", "ratio", "definition_sent", "definition_received"],
+        as_json=as_json, format=format, out=out, force=force,
+    )  # fmt: skip
+
+
+@app.command()
+def trace(
+    ids: Annotated[
+        list[str], typer.Argument(help="Ids of claims, as `keruen evidence --json` prints them.", show_default=False)
+    ],
+    as_json: AsJson = False,
+    format: Format = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """The rows behind a number, and a sentence to cite for each."""
+    from keruen import store
+
+    rows = store.trace(ids)
+    give(
+        rows, show=["id", "measure", "place", "counterpart", "start", "end", "value", "unit", "known", "cite"],
+        as_json=as_json, format=format, out=out, force=force,
+    )  # fmt: skip

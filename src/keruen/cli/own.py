@@ -1,0 +1,96 @@
+"""Your own figures, SQL, and the compilation of the snapshot."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keruen.cli.common import (
+    AsJson,
+    Force,
+    Format,
+    Out,
+    app,
+    give,
+    say_json,
+)
+from keruen.errors import VocabularyError
+
+
+@app.command()
+def add(
+    file: Annotated[Path, typer.Argument(help="CSV, Excel or Parquet in the template's columns.", show_default=False)],
+    source: Annotated[str | None, typer.Option(help="Title of the source, where the file has no such column.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add your own figures. Either every row is right and all are added, or none is.
+
+    `keruen template evidence > mine.csv`, fill it in, then `keruen add mine.csv`
+    """
+    from dataclasses import asdict
+
+    from keruen import store
+
+    summary = store.add(file, source=source)
+    if as_json:
+        say_json(asdict(summary))
+    else:
+        print(f"{file}: {summary.added} rows added, {summary.already} were there already.")
+
+
+@app.command()
+def template(kind: Annotated[str, typer.Argument(help="evidence")] = "evidence") -> None:
+    """Print a template for figures of your own, ready to fill in.
+
+    `keruen template evidence > mine.csv`
+    """
+    from keruen.readers import table
+
+    if kind != "evidence":
+        raise VocabularyError(f"There is no template {kind!r}. Take: keruen template evidence.")
+    sys.stdout.write(table.template())
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT over claims, own, releases, places.", show_default=False)],
+    as_json: AsJson = False,
+    format: Format = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Ask in SQL, read-only (needs the extra `sql`).
+
+    `keruen sql "SELECT release, value FROM claims WHERE place = 'KAZ' AND measure = 'net_migration' LIMIT 5"`
+    """
+    from keruen import store
+
+    rows = store.sql(query)
+    give(rows, show=rows.columns, as_json=as_json, format=format, out=out, force=force)
+
+
+@app.command("compile")
+def compile_(
+    folder: Annotated[Path, typer.Argument(help="The folder of publishers' tables.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder of the snapshot; by default the package's own.")
+    ] = None,
+    include_restricted: Annotated[
+        bool, typer.Option("--include-restricted", help="Also what carries no open licence, into your own folder only.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compile the packaged figures from publishers' tables. Users need this only for restricted figures."""
+    from keruen import snapshot
+
+    told = snapshot.compile_snapshot(
+        folder, out, include_restricted=include_restricted, progress=lambda said: print(said, file=sys.stderr)
+    )
+    if as_json:
+        say_json(told)
+    else:
+        size = sum(told["bytes"].values()) / 1e6
+        print(f"Snapshot {told['version']}: {told['rows']:,} rows of {len(told['releases'])} releases, {size:.1f} MB.")

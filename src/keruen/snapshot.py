@@ -20,7 +20,7 @@ from typing import Any
 import polars as pl
 
 from keruen.errors import NoEvidence, UnreadableSource
-from keruen.evidence import CONTENT, DEFAULTS, SCHEMA, checked
+from keruen.evidence import CONTENT, SCHEMA, checked
 from keruen.provenance import licences, releases
 from keruen.vocabulary import measures, suggest, topics
 
@@ -217,7 +217,7 @@ def repeats(table: pl.DataFrame) -> pl.DataFrame:
             continue
         cell = ["measure", "place", "counterpart", "sex", "start", "end"]
         theirs = (
-            table.filter((pl.col("release") == original) & pl.col("level").is_null() | (pl.col("release") == original))
+            table.filter(pl.col("release") == original)
             .select(*cell, pl.col("value").alias("_theirs"))
             .unique(cell, maintain_order=True)
         )
@@ -234,7 +234,7 @@ def repeats(table: pl.DataFrame) -> pl.DataFrame:
             )
             .drop("_theirs")
         )
-    foreign = [k for k in table["copy_of"].unique().drop_nulls().cast(pl.String).to_list()]
+    foreign = table["copy_of"].unique().drop_nulls().cast(pl.String).to_list()
     told = pl.DataFrame(
         {"copy_of": foreign, "_known": [cards[k].released for k in foreign], "_of": [cards[k].family for k in foreign]},
         schema={"copy_of": pl.String, "_known": pl.Date, "_of": pl.String},
@@ -425,14 +425,13 @@ def _compile(
     copies: dict[str, int] = {}
     repeated: dict[str, int] = {}
     sizes: dict[str, int] = {}
-    original = {c.extra["compare_with"] for c in cards.values() if "compare_with" in c.extra}
     for topic in sorted(pieces):
         progress(f"writing {topic}")
         table = pl.concat([_compact(pl.read_parquet(path)) for path in pieces[topic]], rechunk=True)
         before = len(table)
-        table = table.unique(CONTENT + ["release"], keep="first", maintain_order=True)
+        table = table.unique([*CONTENT, "release"], keep="first", maintain_order=True)
         repeated[topic] = before - len(table)
-        table = repeats(carried(revised(stamped(table)))) if original else carried(revised(stamped(table)))
+        table = repeats(carried(revised(stamped(table))))
         table = table.sort(
             [pl.col(c).cast(pl.String) if c in WORDS else pl.col(c) for c in SORTED],
             nulls_last=False,

@@ -56,16 +56,26 @@ def places() -> dict[str, Place]:
     >>> places()["SUN"].until
     1991
     """
-    with files("keruen").joinpath("data/places.csv").open(encoding="utf-8", newline="") as f:
-        return {
-            r["code"]: Place(
-                code=r["code"], kind=r["kind"], name=r["name"], name_ru=r["name_ru"], name_kk=r["name_kk"],
-                iso2=r["iso2"], m49=_number(r["m49"]), region=r["region"], subregion=r["subregion"],
-                income=r["income"], names=tuple(filter(None, r["names"].split("|"))), since=_number(r["from"]),
-                until=_number(r["until"]), successors=tuple(r["successors"].split()),
-            )
-            for r in csv.DictReader(f)
-        }  # fmt: skip
+    rows = csv.DictReader(files("keruen").joinpath("data/places.csv").read_text("utf-8").splitlines())
+    return {
+        r["code"]: Place(
+            code=r["code"],
+            kind=r["kind"],
+            name=r["name"],
+            name_ru=r["name_ru"],
+            name_kk=r["name_kk"],
+            iso2=r["iso2"],
+            m49=_number(r["m49"]),
+            region=r["region"],
+            subregion=r["subregion"],
+            income=r["income"],
+            names=tuple(filter(None, r["names"].split("|"))),
+            since=_number(r["from"]),
+            until=_number(r["until"]),
+            successors=tuple(r["successors"].split()),
+        )
+        for r in rows
+    }
 
 
 def countries() -> list[Place]:
@@ -141,7 +151,9 @@ def _suggestion(folded: str) -> str:
     if not codes:
         return "Give an ISO 3166 code (KAZ), an M49 number (398) or a name."
     first = places()[codes[0]]
-    return "Did you mean " + " or ".join(f"{p.name} ({p.code})" for p in (first, *(places()[c] for c in codes[1:]))) + "?"
+    return (
+        "Did you mean " + " or ".join(f"{p.name} ({p.code})" for p in (first, *(places()[c] for c in codes[1:]))) + "?"
+    )
 
 
 @cache

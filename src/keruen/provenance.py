@@ -5,12 +5,16 @@ from __future__ import annotations
 import calendar
 import json
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+from keruen import folders
 from keruen.errors import BadDate, EvidenceError
 
 
@@ -137,6 +141,22 @@ def _release(key: str, card: dict[str, Any]) -> Release:
     )
 
 
+_pages: Path | None = None
+
+
+@contextmanager
+def pages_from(path: Path) -> Iterator[None]:
+    """Take the cards of pages from here, not from the snapshot, while a snapshot is being compiled."""
+    global _pages
+    _pages = path
+    releases.cache_clear()
+    try:
+        yield
+    finally:
+        _pages = None
+        releases.cache_clear()
+
+
 @cache
 def releases() -> dict[str, Release]:
     """Every release card: the hand-written ones, and the pages from which press figures were read.
@@ -147,7 +167,7 @@ def releases() -> dict[str, Release]:
     datetime.date(2024, 7, 11)
     """
     cards = {key: _release(key, card) for key, card in _toml("releases.toml").items()}
-    pages = files("keruen").joinpath("data/pages.json")
+    pages = _pages or folders.snapshot() / "pages.json"
     if pages.is_file():
         cards |= {key: _release(key, card) for key, card in json.loads(pages.read_text("utf-8")).items()}
     return cards
@@ -197,7 +217,11 @@ def cite(key: str, style: str = "text") -> str:
     True
     """
     r = release(key)
-    told = r.released.isoformat() if r.precision == "day" else r.released.strftime("%Y-%m" if r.precision == "month" else "%Y")
+    told = (
+        r.released.isoformat()
+        if r.precision == "day"
+        else r.released.strftime("%Y-%m" if r.precision == "month" else "%Y")
+    )
     if style == "bibtex":
         month = f"  month = {{{r.released.month}}},\n" if r.precision != "year" else ""
         return (

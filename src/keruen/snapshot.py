@@ -10,18 +10,19 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from keruen import folders
 from keruen.errors import NoEvidence, UnreadableSource
 from keruen.evidence import CONTENT, SCHEMA, checked
-from keruen.provenance import licences, releases
+from keruen.folders import home
+from keruen.provenance import licences, pages_from, releases
 from keruen.vocabulary import measures, suggest, topics
 
 READERS = (
@@ -36,23 +37,6 @@ SORTED = ["place", "measure", "counterpart", "start", "end", "release", "sex", "
 WORDS = [name for name, dtype in SCHEMA.items() if dtype == pl.String and name not in ("locator", "note", "text")]
 
 
-def home() -> Path:
-    """The user's own folder, which ``KERUEN_HOME`` moves."""
-    from platformdirs import user_data_path
-
-    moved = os.environ.get("KERUEN_HOME")
-    return Path(moved).expanduser() if moved else user_data_path("keruen", appauthor=False)
-
-
-@cache
-def folder() -> Path:
-    """Where the snapshot lies: the user's own compilation where there is one, else the packaged one."""
-    own = home() / "snapshot"
-    if (own / "manifest.json").is_file():
-        return own
-    return Path(str(files("keruen").joinpath("data/snapshot")))
-
-
 @cache
 def manifest() -> dict[str, Any]:
     """Version of the snapshot, rows by release, and which tables it holds.
@@ -62,9 +46,11 @@ def manifest() -> dict[str, Any]:
     NoEvidence
         If the package was installed without its figures.
     """
-    path = folder() / "manifest.json"
+    path = folders.snapshot() / "manifest.json"
     if not path.is_file():
-        raise NoEvidence(f"No snapshot lies in {folder()}. Reinstall keruen, or compile one: keruen compile FOLDER.")
+        raise NoEvidence(
+            f"No snapshot lies in {folders.snapshot()}. Reinstall keruen, or compile one: keruen compile FOLDER."
+        )
     told: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return told
 
@@ -82,7 +68,9 @@ def scan(wanted: Iterable[str] | None = None) -> pl.LazyFrame:
     A lazy table with the columns of :data:`keruen.evidence.SCHEMA`.
     """
     held = set(manifest()["topics"])
-    paths = [folder() / f"{topic}.parquet" for topic in (topics() if wanted is None else wanted) if topic in held]
+    paths = [
+        folders.snapshot() / f"{topic}.parquet" for topic in (topics() if wanted is None else wanted) if topic in held
+    ]
     if not paths:
         return pl.LazyFrame(schema=SCHEMA)
     return pl.scan_parquet(paths, glob=False)
@@ -109,7 +97,7 @@ def covariates(name: str) -> pl.DataFrame:
     held = manifest()["covariates"]
     if name not in held:
         raise NoEvidence(f"The snapshot holds no covariates called {name!r}. {suggest(name, held)}")
-    return pl.read_parquet(folder() / "covariates" / f"{name}.parquet")
+    return pl.read_parquet(folders.snapshot() / "covariates" / f"{name}.parquet")
 
 
 # ---------------------------------------------------------------- known days and copies
@@ -318,17 +306,8 @@ def _compact(table: pl.DataFrame) -> pl.DataFrame:
     return table.with_columns(pl.col(c).cast(pl.Categorical) for c in WORDS)
 
 
-def _read(source: Path, only: Iterable[str] | None, progress: Callable[[str], None]) -> Iterator[tuple[str, str, Any]]:
-    for name in READERS if only is None else only:
-        reader = import_module(f"keruen.readers.{name}")
-        for kind in ("pages", "covariates", "claims"):
-            if hasattr(reader, kind):
-                progress(f"{name}: {kind}")
-                made = getattr(reader, kind)(source)
-                if kind == "pages":
-                    yield name, kind, made
-                else:
-                    yield from ((name, kind, piece) for piece in made)
+def _readers(only: Iterable[str] | None) -> dict[str, Any]:
+    return {name: import_module(f"keruen.readers.{name}") for name in (READERS if only is None else only)}
 
 
 def compile_snapshot(
@@ -367,9 +346,7 @@ def compile_snapshot(
     """
     if not source.is_dir():
         raise UnreadableSource(f"{source} is not a folder. Give the folder that holds the publishers' tables.")
-    target = out or (
-        home() / "snapshot" if include_restricted else Path(str(files("keruen").joinpath("data/snapshot")))
-    )
+    target = out or (home() / "snapshot" if include_restricted else folders.packaged())
     target.parent.mkdir(parents=True, exist_ok=True)
     build = Path(tempfile.mkdtemp(prefix=".snapshot-", dir=target.parent))
     try:
@@ -383,7 +360,7 @@ def compile_snapshot(
             os.replace(build, target)
     finally:
         shutil.rmtree(build, ignore_errors=True)
-    folder.cache_clear()
+    folders.snapshot.cache_clear()
     manifest.cache_clear()
     return told
 
@@ -391,33 +368,40 @@ def compile_snapshot(
 def _compile(
     source: Path, build: Path, include_restricted: bool, only: Iterable[str] | None, progress: Callable[[str], None]
 ) -> dict[str, Any]:
+    readers = _readers(only)
+    pages = {
+        key: card
+        for reader in readers.values()
+        if hasattr(reader, "pages")
+        for key, card in reader.pages(source).items()
+    }
+    (build / "pages.json").write_text(json.dumps(pages, ensure_ascii=False, indent=0, sort_keys=True) + "\n", "utf-8")
+    with pages_from(build / "pages.json"):
+        return _written(source, build, readers, include_restricted, progress)
+
+
+def _written(
+    source: Path, build: Path, readers: dict[str, Any], include_restricted: bool, progress: Callable[[str], None]
+) -> dict[str, Any]:
+    """The tables of a snapshot, and its manifest."""
     pieces: dict[str, list[Path]] = {}
     (build / "covariates").mkdir()
     covariate_names: list[str] = []
     topic_of = pl.DataFrame({"measure": list(measures()), "_topic": [m.topic for m in measures().values()]})
     cards = releases()
-    for name, kind, made in _read(source, only, progress):
-        if kind == "pages":
-            path = Path(str(files("keruen").joinpath("data/pages.json")))
-            path.write_text(json.dumps(made, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
-            releases.cache_clear()
-            cards = releases()
-        elif kind == "covariates":
-            table_name, table = made
-            if "release" in table.columns and not include_restricted:
-                table = table.filter(~pl.col("release").is_in([k for k, c in cards.items() if c.restricted]))
-            if len(table):
-                table.write_parquet(
-                    build / "covariates" / f"{table_name}.parquet", compression="zstd", compression_level=15
-                )
+    closed = [k for k, c in cards.items() if c.restricted and not include_restricted]
+    for name, reader in readers.items():
+        progress(name)
+        for table_name, table in reader.covariates(source) if hasattr(reader, "covariates") else ():
+            allowed = table.filter(~pl.col("release").is_in(closed)) if "release" in table.columns else table
+            if len(allowed):
+                path = build / "covariates" / f"{table_name}.parquet"
+                allowed.write_parquet(path, compression="zstd", compression_level=15)
                 covariate_names.append(table_name)
-        else:
+        for made in reader.claims(source) if hasattr(reader, "claims") else ():
             checked(made, f"reader {name}", dated=False)
-            if not include_restricted:
-                made = made.filter(~pl.col("release").is_in([k for k, c in cards.items() if c.restricted]))
-            for (topic,), part in (
-                made.join(topic_of, on="measure", how="left").partition_by("_topic", as_dict=True).items()
-            ):
+            open_rows = made.filter(~pl.col("release").is_in(closed)).join(topic_of, on="measure", how="left")
+            for (topic,), part in open_rows.partition_by("_topic", as_dict=True).items():
                 path = build / f"{topic}-{len(pieces.get(str(topic), []))}.part"
                 part.drop("_topic").write_parquet(path, compression="lz4")
                 pieces.setdefault(str(topic), []).append(path)

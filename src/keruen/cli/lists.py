@@ -109,7 +109,7 @@ def doctor(as_json: AsJson = False) -> None:
     import importlib.metadata as metadata
     import importlib.util
 
-    from keruen import snapshot
+    from keruen import folders, snapshot
 
     parts = {}
     for name in (
@@ -131,8 +131,8 @@ def doctor(as_json: AsJson = False) -> None:
         "keruen": __version__,
         "python": sys.version.split()[0],
         "snapshot": snapshot.manifest()["version"],
-        "snapshot_folder": str(snapshot.folder()),
-        "home": str(snapshot.home()),
+        "snapshot_folder": str(folders.snapshot()),
+        "home": str(folders.home()),
         "threads": os.environ.get("OPENBLAS_NUM_THREADS"),
         "parts": parts,
     }

@@ -1,0 +1,203 @@
+"""Rival claims and revisions: laws on invented figures, and known facts in the packaged snapshot."""
+
+from datetime import date
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keruen.disagreement import CALENDAR, HALF, compare, disagreement, double_entry, periods, revisions, sums
+from keruen.errors import Incomparable, NoEvidence, UnknownPlace, VocabularyError
+from keruen.evidence import claims, ids
+from keruen.store import evidence, trace
+
+
+def dressed(table: pl.DataFrame) -> pl.DataFrame:
+    """Invented claims with the columns of a query's result."""
+    return table.with_columns(
+        ids(table), unit=pl.lit("persons"), source=pl.lit("invented"), printed=pl.lit(None, pl.Float64), own=pl.lit(False)
+    ).select("id", *table.columns, "unit", "source", "printed", "own")
+
+
+def yearly(values: dict[int, float], release="un-wpp-2024", status="estimate", **more) -> pl.DataFrame:
+    rows = [
+        {"place": "KAZ", "measure": "net_migration", "start": date(y, 1, 1), "end": date(y + 1, 1, 1), "value": float(v),
+         "status": status, "definition": "un_resident", "release": release, "known": date(2024, 7, 11),
+         "known_basis": "release", **more}
+        for y, v in values.items()
+    ]  # fmt: skip
+    return dressed(claims(pl.DataFrame(rows, infer_schema_length=None)))
+
+
+def window(start: int, end: int, month: int = 7) -> pl.DataFrame:
+    return pl.DataFrame({"start": [date(start, month, 1)], "end": [date(end, month, 1)]})
+
+
+def test_sums__half_weights_and_calendar_years():
+    made = sums(yearly({y: y for y in range(2010, 2016)}), window(2010, 2015))
+    told = dict(made.select("convention", "value").iter_rows())
+    assert told[HALF] == 2010 / 2 + 2011 + 2012 + 2013 + 2014 + 2015 / 2
+    assert told[f"{CALENDAR} 2010–2014"] == sum(range(2010, 2015))
+
+
+def test_sums__name_their_parts():
+    table = yearly(dict.fromkeys(range(2010, 2016), 1))
+    parts = sums(table, window(2010, 2015)).filter(pl.col("convention") == HALF)["derived_from"].item().split()
+    assert parts == table["id"].to_list()
+
+
+def test_sums__a_missing_year_makes_none():
+    table = yearly({y: 1 for y in range(2010, 2016) if y != 2012})
+    assert sums(table, window(2010, 2015)).is_empty()
+
+
+def test_sums__without_the_last_year_only_calendar_years():
+    made = sums(yearly({y: 1 for y in range(2010, 2015)}), window(2010, 2015))
+    assert made["convention"].to_list() == [f"{CALENDAR} 2010–2014"]
+
+
+def test_sums__one_projected_year_makes_a_projection():
+    table = pl.concat([yearly({y: 1 for y in range(2020, 2024)}), yearly({2024: 1, 2025: 1}, status="projection")])
+    assert set(sums(table, window(2020, 2025))["status"]) == {"projection"}
+
+
+def test_sums__intervals_of_a_figure_are_not_summed_twice():
+    table = pl.concat([yearly({y: 1 for y in range(2010, 2016)}, low=0.0, high=2.0, level=level) for level in (0.8, 0.95)])
+    assert set(sums(table, window(2010, 2015))["value"]) == {5.0}
+
+
+def test_sums__a_copy_of_one_edition_stays_a_copy():
+    made = sums(yearly({y: 1 for y in range(2010, 2016)}, copy_of="un-wpp-2024"), window(2010, 2015))
+    assert set(made["copy_of"]) == {"un-wpp-2024"}
+
+
+@given(st.dictionaries(st.integers(2000, 2012), st.integers(-10_000, 10_000), min_size=1), st.integers(2000, 2010), st.integers(2, 6))
+@settings(max_examples=60, deadline=None)
+def test_sums__equal_the_slow_sum(values, first, years):
+    made = sums(yearly(values), window(first, first + years))
+    told = dict(made.select("convention", "value").iter_rows())
+    needed = range(first, first + years)
+    whole = sum(values[y] for y in needed) if all(y in values for y in needed) else None
+    assert told.get(f"{CALENDAR} {first}–{first + years - 1}") == whole
+    cut = [*needed, first + years]
+    half = sum(values[y] * (0.5 if y in (cut[0], cut[-1]) else 1) for y in cut) if all(y in values for y in cut) else None
+    assert told.get(HALF) == half
+
+
+def test_disagreement__kazakhstan_2010_to_2015():
+    rows = disagreement("KAZ", "net_migration").filter(pl.col("start") == date(2010, 7, 1))
+    un = {(r, c): v for r, c, v in rows.select("release", "convention", "value").iter_rows() if r.startswith("un-wpp")}
+    assert un[("un-wpp-2012", "sum over age groups")] == 0
+    assert [round(un[(f"un-wpp-{e}", None)] / 1000, 1) for e in (2015, 2017, 2019)] == [159.8] * 3
+    assert round(un[("un-wpp-2022", HALF)] / 1000) == 31
+    assert round(un[("un-wpp-2022", f"{CALENDAR} 2010–2014")] / 1000) == 49
+    assert round(un[("un-wpp-2024", HALF)] / 1000) == -26
+    assert round(un[("un-wpp-2024", f"{CALENDAR} 2010–2014")] / 1000) == -29
+    assert rows["sign_flips"].all()
+
+
+def test_disagreement__derived_claims_trace_to_their_parts():
+    rows = disagreement("KAZ", "net_migration").filter((pl.col("start") == date(2010, 7, 1)) & (pl.col("release") == "un-wpp-2024"))
+    parts = trace(rows.filter(pl.col("convention") == HALF)["derived_from"].item().split())
+    weights = [0.5, 1, 1, 1, 1, 0.5]
+    total = sum(w * v for w, v in zip(weights, parts.sort("start")["value"], strict=True))
+    assert total == pytest.approx(rows.filter(pl.col("convention") == HALF)["value"].item())
+
+
+def test_disagreement__as_of_a_day_shows_nothing_later():
+    rows = disagreement("KAZ", "net_migration", as_of="2018-05-03")
+    assert rows["known"].max() <= date(2018, 5, 3)
+    assert not set(rows["release"]) & {"un-wpp-2019", "un-wpp-2022", "un-wpp-2024", "world-bank-wdi-2026"}
+
+
+def test_disagreement__streams_and_definitions_stay_apart():
+    rows = disagreement("KAZ", "net_migration")
+    told = periods(rows)
+    assert all(p["low"] is None or p["low"] <= p["high"] for p in told)
+    year = next(p for p in told if (p["start"], p["end"]) == (date(2005, 1, 1), date(2006, 1, 1)))
+    assert {"un_resident", "reg_permanent"} <= {d["definition"] for d in year["by_definition"]}
+
+
+def test_disagreement__the_register_of_kazakhstan_is_whole():
+    rows = evidence("KAZ", "net_migration", stream="all").filter(
+        pl.col("release").is_in(["bns-taldau", "cis-stat"]) & pl.col("counterpart").is_null() & (pl.col("group") == "all")
+    )
+    for publisher in ("bns-taldau", "cis-stat"):
+        told = {s.year: v for s, v in rows.filter(pl.col("release") == publisher).select("start", "value").iter_rows()}
+        assert set(told) >= set(range(1991, 2026)), publisher
+        assert told[2000] == -108_307
+        assert told[2005] == 22_668
+    two = rows.group_by("start").agg(pl.col("value").n_unique()).filter(pl.col("value") > 1)["start"].to_list()
+    assert two == [date(2008, 1, 1)]
+
+
+def test_disagreement__nobody_reported():
+    with pytest.raises(NoEvidence, match="keruen evidence TKL"):
+        disagreement("Tokelau", "ethnic_return")
+    with pytest.raises(UnknownPlace):
+        disagreement("Kirgizia", "net_migration")
+    with pytest.raises(VocabularyError, match="net_migration"):
+        disagreement("KAZ", "net_migraton")
+
+
+def test_revisions__moves_of_kazakhstan():
+    moves = revisions("net_migration", place="KAZ").moves.filter(
+        (pl.col("start") == date(2010, 7, 1)) & (pl.col("pair") == "consecutive")
+    )
+    steps = {(a, b): c for a, b, c in moves.select("from", "to", "change").iter_rows()}
+    assert steps[("un-wpp-2012", "un-wpp-2015")] == 159_807
+    assert steps[("un-wpp-2015", "un-wpp-2017")] == 0
+    assert steps[("un-wpp-2022", "un-wpp-2024")] == pytest.approx(-26_192.5 - 31_187.5)
+    assert moves.filter(pl.col("from") == "un-wpp-2012")["projection"].all()
+
+
+def test_revisions__consecutive_moves_add_up_to_the_move_to_the_newest():
+    moves = revisions("net_migration", place=["KAZ", "DEU", "MEX"]).moves
+    cell = ["place", "start", "end"]
+    first = moves.filter(pl.col("pair") == "to the newest").group_by(cell, maintain_order=True).first()
+    steps = moves.filter(pl.col("pair") == "consecutive").group_by(cell).agg(pl.col("change").sum().alias("steps"))
+    both = first.join(steps, on=cell)
+    order = [f"un-wpp-{e}" for e in (2008, 2010, 2012, 2015, 2017, 2019, 2022, 2024)]
+    whole = moves.filter(pl.col("pair") == "to the newest").with_columns(
+        pl.col("from").replace_strict(dict(zip(order, range(8), strict=True)), return_dtype=pl.Int64).alias("at")
+    )
+    earliest = whole.sort("at").group_by(cell, maintain_order=True).first().join(steps, on=cell)
+    assert len(both) == len(earliest) > 20
+    assert (earliest["change"] - earliest["steps"]).abs().max() < 1e-3
+
+
+def test_revisions__as_of_a_day_ends_at_the_editions_known():
+    found = revisions("net_migration", as_of="2018-05-03")
+    assert set(found.moves["to"]) <= {f"un-wpp-{e}" for e in (2010, 2012, 2015, 2017)}
+    assert found.denominator is None  # no population of the snapshot was known that day
+    assert found.moves["change_rate"].null_count() == len(found.moves)
+
+
+def test_revisions__statistics_and_ranking_are_of_the_moves():
+    found = revisions("net_migration")
+    everything = found.errors.filter((pl.col("by") == "all") & (pl.col("pair") == "consecutive"))
+    mine = found.moves.filter(pl.col("pair") == "consecutive")
+    assert everything["figures"].item() == len(mine)
+    assert everything["share_unchanged"].item() == pytest.approx(mine["carried"].mean())
+    assert found.ranking["mean_abs_rate"].drop_nulls().is_sorted(descending=True)
+    assert found.ranking["place"].n_unique() == len(found.ranking) > 190
+
+
+def test_revisions__need_two_editions():
+    with pytest.raises(Incomparable, match="two editions"):
+        revisions("net_migration", as_of="2009-12-31")
+
+
+def test_compare__newest_lies_within_the_range():
+    rows = compare(["KAZ", "Узбекистан"])
+    assert (rows["newest"] >= rows["lowest"]).all()
+    assert (rows["newest"] <= rows["highest"]).all()
+    assert set(rows["name"]) == {"Kazakhstan", "Uzbekistan"}
+
+
+def test_double_entry__the_mirror_gap_of_2023():
+    rows = double_entry("KAZ", "RUS").filter(pl.col("start") == date(2023, 1, 1))
+    assert (rows["sent"] == 11_737).any()
+    assert (rows["received"] == 48_465).any()
+    assert rows["definition_sent"].drop_nulls().n_unique() >= 1

@@ -1,0 +1,111 @@
+"""Write the pages of docs/ that are printed from the package itself: reference, measures, and a page a source.
+
+    python tools/make_docs.py          write them
+    python tools/make_docs.py --check  fail if one of them is not what it would be
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import keruen
+from keruen.provenance import Release, definitions, licences, releases
+from keruen.snapshot import manifest
+from keruen.vocabulary import measures, topics, words
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def reference() -> str:
+    """Every public name with its signature and docstring."""
+    lines = ["# Reference", "", "Every public function, as its docstring tells it. `import keruen as kr`.", ""]
+    for name in keruen.__all__:
+        if name == "__version__":
+            continue
+        found = getattr(keruen, name)
+        lines += [f"## `{name}`", ""]
+        if callable(found):
+            lines += ["```text", f"kr.{name}{inspect.signature(found)}", "```", ""]
+            lines += ["```text", inspect.getdoc(found) or "", "```", ""]
+        else:
+            lines += ["The tree of errors.", "", "```text", inspect.getdoc(found.KeruenError) or "", "```", ""]
+    return "\n".join(lines)
+
+
+def vocabulary() -> str:
+    """Measures by topic, with units and meaning."""
+    lines = ["# Measures, streams, definitions", "", "What can be asked about. `keruen measures` prints the same.", ""]
+    for topic in topics():
+        lines += [f"## {topic.replace('_', ' ').capitalize()}", "", "| measure | unit | when | meaning |", "|---|---|---|---|"]
+        for m in measures().values():
+            if m.topic == topic:
+                other = f" *Counterpart*: {m.counterpart}." if m.counterpart else ""
+                lines.append(f"| `{m.name}` | {m.unit} | {m.when} | {m.meaning}{other} |")
+        lines.append("")
+    for kind, title in (("stream", "Streams"), ("status", "Statuses"), ("basis", "Bases")):
+        lines += [f"## {title}", "", "| word | meaning |", "|---|---|"]
+        lines += [f"| `{word}` | {meaning} |" for word, meaning in words(kind).items()] + [""]
+    lines += ["## Definitions", "", "| key | what is counted | because |", "|---|---|---|"]
+    lines += [f"| `{key}` | **{card['name']}.** {card['meaning']} | {card['because']} |" for key, card in definitions().items()]
+    return "\n".join([*lines, ""])
+
+
+def family(release: Release) -> str:
+    """The page on which a release stands."""
+    return release.family or release.key
+
+
+def source_pages() -> dict[str, str]:
+    """A page a family of releases: what it is, its editions, its faults."""
+    rows = manifest()["releases"]
+    groups: dict[str, list[Release]] = {}
+    for release in releases().values():
+        if not release.key.startswith("page-"):
+            groups.setdefault(family(release), []).append(release)
+    pages = {}
+    index = ["# Sources", "", "A page a source, with its editions and the faults known of it.", "",
+             "| source | editions | rows in the snapshot |", "|---|--:|--:|"]  # fmt: skip
+    for key, members in sorted(groups.items()):
+        title = re.sub(r"\s*\(?\d{4}(-\d{2})?\)?\s*$", "", members[-1].title) or members[-1].title
+        count = sum(rows.get(m.key, {}).get("rows", 0) for m in members)
+        index.append(f"| [{title}]({key}.md) | {len(members)} | {count:,} |")
+        lines = [f"# {title}", "", f"*{members[-1].publisher}.* <{members[-1].url}>" if members[-1].url else f"*{members[-1].publisher}.*", ""]
+        for m in sorted(members, key=lambda r: r.released):
+            told = {"day": m.released.isoformat(), "month": m.released.strftime("%B %Y"), "year": str(m.released.year)}[m.precision]
+            lag = f" Running series: rows are known {m.lag_months} months after their year." if m.lag_months else ""
+            shipped = f"{rows[m.key]['rows']:,} rows, {rows[m.key]['copies']:,} of them copies" if m.key in rows else "compiled locally only" if m.restricted else "no rows of its own"
+            lines += [f"## `{m.key}`", "", f"{m.title}. Released {told} ({m.extra.get('released_basis', 'unknown')}).{lag}",
+                      f"Zeros: {m.zeros}. Licence: {licences()[m.licence]['name']}. In the snapshot: {shipped}.", ""]  # fmt: skip
+            for fault in m.faults:
+                about = " ".join(f"`{x}`" for x in (fault.place, fault.measure) if x)
+                lines.append(f"* {about + ': ' if about else ''}{fault.text} *Because*: {fault.because}")
+            if m.faults:
+                lines.append("")
+        pages[f"sources/{key}.md"] = "\n".join(lines).rstrip() + "\n"
+    pages["sources/index.md"] = "\n".join([*index, "", "Figures from press and agency pages carry the address of their page; `keruen sources --pages` lists them.", ""])  # fmt: skip
+    return pages
+
+
+def main() -> int:
+    """Write or check."""
+    pages = {"reference.md": reference(), "measures.md": vocabulary(), **source_pages()}
+    stale = [p.relative_to(DOCS).as_posix() for p in DOCS.glob("sources/*.md") if p.relative_to(DOCS).as_posix() not in pages]
+    if "--check" in sys.argv:
+        wrong = [n for n, text in pages.items() if not (DOCS / n).is_file() or (DOCS / n).read_text("utf-8") != text]
+        for name in wrong + stale:
+            print(f"docs/{name} is not what the package says; run: python tools/make_docs.py", file=sys.stderr)
+        return bool(wrong + stale)
+    for name in stale:
+        (DOCS / name).unlink()
+    for name, text in pages.items():
+        (DOCS / name).parent.mkdir(parents=True, exist_ok=True)
+        (DOCS / name).write_text(text, "utf-8")
+    print(len(pages), "pages written")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,300 @@
+"""Leverage: the formula's laws, a slow twin, ranks, the union's price, the network."""
+
+from time import process_time
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keruen import leverage as room
+from keruen.errors import NoEvidence, VocabularyError
+
+PART = st.floats(0, 1)
+CODES = ["KAZ", "KGZ", "RUS", "TJK"]
+
+
+def cube(values, *dims):
+    a = np.array(values, float)
+    return xr.DataArray(a, dims=dims, coords=dict.fromkeys(dims, CODES[: a.shape[0]]))
+
+
+def places_of(rows):
+    p = np.array(rows, float)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+@st.composite
+def worlds(draw, n=4):
+    people = np.array([[draw(st.floats(0.001, 1)) for _ in range(n)] for _ in range(n)])
+    wages = np.array([draw(st.floats(1, 1000)) for _ in range(n)])
+    d = np.array([[draw(PART) for _ in range(n)] for _ in range(n)])
+    np.fill_diagonal(d, 0)
+    return places_of(people), wages, d
+
+
+def twin(p, w, d):
+    n = len(w)
+    g = np.zeros((n, n))
+    for i in range(n):
+        for j in range(n):
+            kept = 0.0
+            for k in range(n):
+                if k != j and p[i, j] < 1:
+                    kept += p[i, k] / (1 - p[i, j]) * min(1, w[k] / w[j])
+            g[i, j] = d[i, j] * max(0, 1 - kept)
+    return g
+
+
+# ---------------------------------------------------------------- laws of the formula
+
+
+@settings(deadline=None)
+@given(worlds())
+def test_leverages__equals_the_slow_twin(world):
+    p, w, d = world
+    made = room.leverages(cube(d, "receiving", "sending"), cube(p, "birthplace", "residence"), cube(w, "place"))
+    np.testing.assert_allclose(made["gross"].isel(draw=0).values, twin(p, w, d), atol=1e-12)
+    assert (made["gross"] >= 0).all()
+    assert (made["gross"] <= made["dependence"] + 1e-12).all()
+    np.testing.assert_allclose(made["asymmetry"].isel(draw=0), d - d.T)
+
+
+@given(PART, PART)
+def test_gross_leverage__zero_without_dependence_or_with_a_full_outside(d, outside):
+    assert room.gross_leverage(0.0, outside) == 0
+    assert room.gross_leverage(d, 1.0) == 0
+    assert 0 <= room.gross_leverage(d, outside) <= d
+
+
+@given(PART, PART, PART, PART)
+def test_gross_leverage__monotone_in_dependence_and_outside(d, more, outside, wider):
+    assert room.gross_leverage(max(d, more), outside) >= room.gross_leverage(min(d, more), outside)
+    assert room.gross_leverage(d, max(outside, wider)) <= room.gross_leverage(d, min(outside, wider))
+
+
+@settings(deadline=None)
+@given(worlds(), st.floats(1, 10))
+def test_outside__monotone_in_wages(world, factor):
+    p, w, d = world
+    base = room.gross_leverage(d, room.outside_options(p, room.wage_ratios(w)))
+    better = w.copy()
+    better[0] *= factor
+    other = room.gross_leverage(d, room.outside_options(p, room.wage_ratios(better)))
+    assert (other[:, 1:] <= base[:, 1:] + 1e-12).all()  # a better place elsewhere weakens every other holder
+    assert (other[:, 0] >= base[:, 0] - 1e-12).all()  # and strengthens the one that pays more
+
+
+@settings(deadline=None)
+@given(worlds(), st.floats(0, 1))
+def test_outside__more_people_where_pay_is_equal_weakens(world, part):
+    # A part of those at home moves to a place that pays as much as the holder: the outside option cannot shrink.
+    p, w, d = world
+    w = w.copy()
+    w[3], w[0] = w[2], min(w[0], w[2])
+    moved = p.copy()
+    moved[0, 3] += part * p[0, 0]
+    moved[0, 0] -= part * p[0, 0]
+    before = room.gross_leverage(d, room.outside_options(p, room.wage_ratios(w)))[0, 2]
+    after = room.gross_leverage(d, room.outside_options(moved, room.wage_ratios(w)))[0, 2]
+    assert after <= before + 1e-12
+
+
+def test_outside__everyone_in_one_host_shows_no_other_way():
+    p = np.array([[0.0, 0.0, 1.0], [0.1, 0.8, 0.1], [0.0, 0.0, 1.0]])
+    assert room.outside_options(p, room.wage_ratios([1.0, 2.0, 3.0]))[0, 2] == 0
+
+
+def test_leverages__worked_example():
+    # Tajikistan-like: nine in ten at home for a tenth of the wage, the rest in RUS; d = 0.4.
+    p = np.eye(4)
+    p[3] = [0.01, 0.0, 0.09, 0.90]
+    d = np.zeros((4, 4))
+    d[3, 2] = 0.4
+    w = np.array([800.0, 300.0, 1000.0, 100.0])
+    made = room.leverages(cube(d, "receiving", "sending"), cube(p, "birthplace", "residence"), cube(w, "place"))
+    kept = (0.01 * 0.8 + 0.90 * 0.1) / 0.91
+    assert made["gross"].sel(over="TJK", holder="RUS").item() == pytest.approx(0.4 * (1 - kept))
+    assert made["gross"].sel(over="TJK", holder="KAZ").item() == 0
+
+
+def test_leverages__net_takes_the_holder_s_own_dependence():
+    p, d, w = np.full((3, 3), 1 / 3), np.full((3, 3), 0.2), np.ones(3) * 5
+    c = room.own_dependence(np.full((3, 3), 10.0), [100.0, 200.0, 400.0], labour_share=0.5, replaceable=0.2)
+    made = room.leverages(
+        cube(d, "receiving", "sending"), cube(p, "birthplace", "residence"), cube(w, "place"),
+        cube(c, "receiving", "sending"),
+    )  # fmt: skip
+    assert made["cost"].sel(over="KAZ", holder="KGZ").item() == pytest.approx(0.02)
+    np.testing.assert_allclose(made["net"], made["gross"] - made["cost"])
+
+
+def test_leverages__the_world_a_thousand_times():
+    n, draws = 235, 50
+    rng = np.random.default_rng(0)
+    codes = [f"P{i:03d}" for i in range(n)]
+    p = rng.dirichlet(np.full(n, 0.2), (draws, n))
+    d = rng.random((draws, n, n)) / n
+    begun = process_time()
+    room.leverages(
+        xr.DataArray(d, dims=("draw", "receiving", "sending"), coords={"receiving": codes, "sending": codes}),
+        xr.DataArray(p, dims=("draw", "birthplace", "residence"), coords={"birthplace": codes, "residence": codes}),
+        xr.DataArray(rng.lognormal(9, 1, n), dims="place", coords={"place": codes}),
+    )
+    assert process_time() - begun < 4.0  # 20 s on two cores are promised for a thousand draws
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"d": 37.1}, VocabularyError, "above 100%"),
+        ({"d": -0.1}, VocabularyError, "below zero"),
+        ({"p": 0.7}, VocabularyError, "sum to"),
+        ({"w": np.nan}, NoEvidence, "No wage of KAZ"),
+        ({"w": 0.0}, VocabularyError, "above 0"),
+        ({"c": -1.0}, VocabularyError, "A cost is -1"),
+    ],
+)
+def test_leverages__bad_input(change, error, words):
+    p, d, w, c = np.full((3, 3), 1 / 3), np.full((3, 3), 0.1), np.ones(3), np.zeros((3, 3))
+    for name, array in (("p", p), ("d", d), ("c", c)):
+        if name in change:
+            array[0, 1] = change[name]
+    w[0] = change.get("w", 1.0)
+    with pytest.raises(error, match=words):
+        room.leverages(
+            cube(d, "receiving", "sending"), cube(p, "birthplace", "residence"), cube(w, "place"),
+            cube(c, "receiving", "sending"),
+        )  # fmt: skip
+
+
+def test_leverages__absent_stays_absent():
+    d = np.full((3, 3), 0.1)
+    d[1] = np.nan
+    made = room.leverages(
+        cube(d, "receiving", "sending"),
+        cube(np.full((3, 3), 1 / 3), "birthplace", "residence"),
+        cube(np.ones(3), "place"),
+    )
+    assert np.isnan(made["gross"].sel(over="KGZ")).all()
+    assert not np.isnan(made["gross"].sel(over="KAZ")).any()
+
+
+# ---------------------------------------------------------------- ranks, sending home, price
+
+
+def test_ranks__probabilities_over_draws():
+    values = xr.DataArray(
+        [[0.1, 0.3, 0.2, np.nan], [0.25, 0.3, 0.2, 1.0], [0.1, 0.05, 0.2, 1.0]],
+        dims=("draw", "over"), coords={"over": CODES},
+    )  # fmt: skip
+    made = room.ranks(values)
+    assert list(made["over"].values) == ["KAZ", "KGZ", "RUS"]
+    assert made["p_first"].values.tolist() == pytest.approx([0, 2 / 3, 1 / 3])
+    assert made["p_last"].values.tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3])
+    assert made["rank"].sel(over="KGZ").item() == 1
+    with pytest.raises(NoEvidence, match="nothing to rank"):
+        room.ranks(values * np.nan)
+
+
+def test_ranks__ties_share_their_chance():
+    made = room.ranks(xr.DataArray([[0.0, 0.0, 1.0]], dims=("draw", "over"), coords={"over": CODES[:3]}))
+    assert made["p_last"].values.tolist() == [0.5, 0.5, 0.0]
+
+
+def test_sent_home__needs_a_part_of_one():
+    assert room.sent_home(0.5, [10.0, 20.0], 4.0)["income"].tolist() == [5, 10]
+    with pytest.raises(VocabularyError, match="20%"):
+        room.sent_home(20, 1.0, 1.0)
+
+
+def inputs(**changes):
+    base = {
+        "stock": (500_000, 400_000, 600_000), "working_share": (0.6, 0.4, 0.8), "permit_cost": (58_000, 50_000, 65_000),
+        "exchange_rate": (61, 61, 61), "banned": (30_000, 0, 60_000), "earnings": (3_000, 2_000, 4_000),
+        "gdp": (6.7e9, 6.7e9, 6.7e9),
+    } | changes  # fmt: skip
+    return [
+        room.Input(name=n, value=v, low=lo, high=hi, unit="", because="a test") for n, (v, lo, hi) in base.items() if v
+    ]
+
+
+def test_access_price__a_point_is_the_product():
+    points = {n: (v, v, v) for n, v in [("stock", 500_000), ("working_share", 0.6), ("permit_cost", 58_000)]}
+    made = room.access_price(
+        "KGZ",
+        "RUS",
+        2015,
+        inputs(**points, banned=(1e4, 1e4, 1e4), earnings=(3e3, 3e3, 3e3)),
+        rng=np.random.default_rng(0),
+    )
+    told = dict(zip(made.table["part"], made.table["usd"], strict=True))
+    assert told["permits"] == pytest.approx(500_000 * 0.6 * 58_000 / 61)
+    assert told["bans"] == pytest.approx(3e7)
+    assert told["total"] == pytest.approx(told["permits"] + told["bans"])
+    assert made.table["share_gdp"][0] == pytest.approx(100 * told["permits"] / 6.7e9)
+
+
+def test_access_price__intervals_seeded_and_lacking_inputs():
+    one = room.access_price("KGZ", "RUS", 2015, inputs(), rng=np.random.default_rng(1))
+    two = room.access_price("KGZ", "RUS", 2015, inputs(), rng=np.random.default_rng(1))
+    assert one.table.equals(two.table)
+    assert (one.table["low80"] < one.table["usd"]).all()
+    with pytest.raises(NoEvidence, match="needs permit_cost"):
+        room.access_price("KGZ", "RUS", 2015, inputs(permit_cost=(0, 0, 0)), rng=np.random.default_rng(1))
+    with pytest.raises(VocabularyError, match="needs a reason"):
+        room.Input(name="stock", value=1, low=0, high=2, unit="", because=" ")
+    with pytest.raises(VocabularyError, match="lies outside"):
+        room.Input(name="stock", value=3, low=0, high=2, unit="", because="x")
+
+
+# ---------------------------------------------------------------- the network
+
+
+def money(values, codes):
+    return xr.DataArray(
+        np.array(values, float), dims=("receiving", "sending"), coords={"receiving": codes, "sending": codes}
+    )
+
+
+def test_network__two_blocks_are_two_communities():
+    pytest.importorskip("networkx")
+    codes = ["KAZ", "KGZ", "RUS", "MEX", "USA", "GTM"]
+    r = np.zeros((6, 6))
+    r[1, 2], r[1, 0], r[0, 2] = 10, 2, 5
+    r[3, 4], r[5, 4], r[5, 3] = 10, 5, 1
+    r[0, 4] = 0.1
+    made = room.network(money(r, codes), seeds=5)
+    assert {frozenset(c) for c in made.communities} == {
+        frozenset({"KAZ", "KGZ", "RUS"}),
+        frozenset({"MEX", "USA", "GTM"}),
+    }
+    told = dict(zip(made.nodes["place"], made.nodes["received"], strict=True))
+    assert told["KGZ"] == 12
+    assert made.reciprocity == 0
+    assert (made.stability["share"] == 1).all()
+
+
+def test_network__negative_corridor():
+    pytest.importorskip("networkx")
+    with pytest.raises(VocabularyError, match="never a balance"):
+        room.network(money([[0, -1], [1, 0]], ["KAZ", "KGZ"]))
+
+
+@given(st.lists(st.floats(0, 100), min_size=9, max_size=9).filter(lambda x: sum(x[1:4]) > 1e-6))
+def test_reciprocity__between_none_and_all(cells):
+    r = np.array(cells).reshape(3, 3)
+    told = room.reciprocity(r)
+    assert 0 <= told <= 1 + 1e-12
+    assert room.reciprocity(r + r.T) == pytest.approx(1)
+
+
+def test_closed_node__loss_after_people_moved_on():
+    lost = room.closed_node([[0, 10.0], [4.0, 0]], [[0, 0.25], [0.5, 0]], 1)
+    assert lost.tolist() == [7.5, 0]
+
+
+def test_dominant__more_than_half():
+    assert room.dominant({"RUS": 1.0, "KAZ": 1.0}) is None
+    assert room.dominant({}) is None

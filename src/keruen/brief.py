@@ -1,0 +1,1320 @@
+"""A sourced brief of any place: answer, figures, tables, doubts, sources, from one structure.
+
+:func:`contents` gathers what is known of a place on a day. Every figure in it is a :class:`Number` with the claims it
+rests on; words are plain strings without a digit; dates and names that hold digits are :class:`Said`. HTML and Markdown
+are two prints of the same structure, so no number can stand in one and not in the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+
+from keruen import figures, snapshot, store
+from keruen._version import __version__
+from keruen.disagreement import CALENDAR, HALF, disagreement, revisions
+from keruen.errors import ConceptError, Incomparable, NoEvidence
+from keruen.places import place as one_place
+from keruen.places import places
+from keruen.provenance import Release, day, definitions, licences
+from keruen.vocabulary import measure as word
+
+LABOUR = (
+    "labour_migrants", "labour_migrants_abroad", "foreign_citizens", "work_permit_holders", "labour_arrivals",
+    "labour_departures", "labour_returns", "work_permits_issued", "household_permits_issued", "patents_issued",
+    "labour_documents_issued", "temporary_residence_permits", "labour_quota", "household_permit_quota",
+    "regularised", "regularised_interim", "ethnic_return", "ethnic_return_cumulative", "ethnic_return_quota",
+    "ethnic_return_within_quota", "ethnic_return_quota_families", "ethnic_return_within_quota_families",
+)  # fmt: skip
+MONEY = ("remittances_received", "remittances_paid", "remittances_share_gdp", "remittances", "money_transfers")
+COUNTED = ("register", "administrative", "census")
+YEARS_SHOWN = 8
+ROWS_SHOWN = 10
+FACTS_SHOWN = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A figure that is printed, with the claims it rests on."""
+
+    value: float
+    unit: str
+    text: str
+    ids: tuple[str, ...]
+    release: str
+    status: str = ""
+    own: bool = False
+    lag: bool = False
+    mark: str = ""  # projected, unchanged, our sum
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Words that may hold digits but are no figures: dates, names of editions, paraphrased notes, commands."""
+
+    text: str
+    kind: str = "date"  # date, name, note, code
+    release: str = ""
+
+
+Part = str | Number | Said
+Parts = list[Part]
+
+
+def say(pattern: str, **given: Part | Parts) -> Parts:
+    """A sentence with figures and dates in the places that its pattern names.
+
+    Examples
+    --------
+    >>> say("In {when} nobody came.", when=Said("1999"))
+    ['In ', Said(text='1999', kind='date', release=''), ' nobody came.']
+    """
+    parts: Parts = []
+    for at, piece in enumerate(re.split(r"\{(\w+)\}", pattern)):
+        if at % 2 == 0:
+            if piece:
+                parts.append(piece)
+        else:
+            found = given[piece]
+            parts.extend(found if isinstance(found, list) else [found])
+    return parts
+
+
+# ---------------------------------------------------------------- numbers and dates in words
+
+
+def figure(value: float, digits: int = 0) -> str:
+    """A number with separators and a true minus sign; nothing is ever minus nought.
+
+    Examples
+    --------
+    >>> figure(-28596.5), figure(2476018), figure(-0.2)
+    ('−28,597', '2,476,018', '0')
+    """
+    # Half a person is rounded away from zero, as readers do; Python would round half to even.
+    scaled = abs(value) * 10**digits
+    rounded = int(scaled + 0.5 + 1e-9) / 10**digits
+    text = f"{rounded:,.{digits}f}"
+    return f"−{text}" if value < 0 and rounded else text
+
+
+def exact(value: float, unit: str) -> str:
+    """A figure as a table prints it: persons in full, dollars in millions, shares with one or two digits."""
+    if unit == "USD":
+        return figure(value / 1e6, 0 if abs(value) >= 1e8 else 1)
+    if unit == "percent":
+        return figure(value, 1 if abs(value) >= 1 else 2)
+    return figure(value, 0 if float(value).is_integer() or abs(value) >= 100 else 1)
+
+
+def about(value: float, unit: str) -> str:
+    """A figure as a sentence tells it.
+
+    Examples
+    --------
+    >>> about(2476018, "persons"), about(28596.5, "persons"), about(1300, "persons")
+    ('2.48 million', '28.6 thousand', '1,300')
+    """
+    size = abs(value)
+    if unit == "percent":
+        return f"{exact(value, unit)} percent"
+    tail = " dollars" if unit == "USD" else ""
+    if size >= 999_500_000:
+        return f"{figure(value / 1e9, 1)} billion{tail}"
+    if size >= 999_500:
+        return f"{figure(value / 1e6, 2 if size < 1e7 else 1)} million{tail}"
+    if size >= 10_000:
+        return f"{figure(value / 1e3, 1 if size < 1e5 else 0)} thousand{tail}"
+    return figure(value) + tail
+
+
+SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def count(n: int) -> str:
+    """A small count in words."""
+    return SMALL[n] if n < len(SMALL) else figure(n)
+
+
+def plural(n: int, one: str, many: str = "") -> str:
+    """The word for one or for many."""
+    return one if n == 1 else many or one + "s"
+
+
+def told_day(at: date, precision: str = "day") -> str:
+    """A day, a month or a year, as precisely as it is known.
+
+    Examples
+    --------
+    >>> told_day(date(2016, 1, 31), "month"), told_day(date(2018, 5, 3))
+    ('January 2016', '3 May 2018')
+    """
+    if precision == "year":
+        return str(at.year)
+    return f"{at:%B} {at.year}" if precision == "month" else f"{at.day} {at:%B} {at.year}"
+
+
+def span(start: date, end: date) -> str:
+    """The time a figure speaks of; the end is the first day after it.
+
+    Examples
+    --------
+    >>> span(date(2010, 7, 1), date(2015, 7, 1)), span(date(2006, 1, 1), date(2007, 1, 1))
+    ('2010–15', '2006')
+    >>> span(date(2006, 8, 1), date(2007, 1, 1)), span(date(2020, 7, 1), date(2020, 7, 1))
+    ('August to December 2006', '1 July 2020')
+    """
+    if start == end:
+        return told_day(start)
+    last = end - timedelta(days=1)
+    months = (end.year - start.year) * 12 + end.month - start.month
+    if (start.month, start.day) == (7, 1) and months % 12 == 0 and months > 12 and end.day == 1:
+        return f"{start.year}–{end.year % 100:02d}"
+    if start.day == 1 and end.day == 1:
+        if start.month == 1 and end.month == 1:
+            return f"{start.year}" if start.year == last.year else f"{start.year} to {last.year}"
+        if months == 1:
+            return f"{start:%B} {start.year}"
+        first = f"{start:%B}" if start.year == last.year else f"{start:%B} {start.year}"
+        return f"{first} to {last:%B} {last.year}"
+    return f"{told_day(start)} to {told_day(last)}"
+
+
+def _window(start: date, end: date) -> Said:
+    return Said(span(start, end))
+
+
+def _card(key: str) -> Release | None:
+    return store.cards().get(key)
+
+
+def _edition(key: str) -> Said:
+    card = _card(key)
+    if card is None:
+        return Said(key, "name", key)
+    return Said(figures.label(key, card.title), "name", key)
+
+
+def _ids(row: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(row["derived_from"].split()) if row.get("derived_from") else (row["id"],)
+
+
+def number(row: dict[str, Any], *, words: bool = False, column: str = "value", absolute: bool = False) -> Number:
+    """The figure of a claim, exact or in words."""
+    value = abs(row[column]) if absolute else row[column]
+    unit = row["unit"]
+    own_sum = bool(row.get("derived_from")) or "sum" in str(row.get("convention") or "")
+    mark = "projected" if row["status"] == "projection" else ""
+    if figures._carried(row):
+        mark = f"{mark} unchanged".strip()
+    if own_sum and row.get("derived_from"):
+        mark = f"{mark} sum".strip()
+    return Number(
+        value=value,
+        unit=unit,
+        text=about(value, unit) if words else exact(value, unit),
+        ids=_ids(row),
+        release=row["release"],
+        status=row["status"],
+        own=bool(row["own"]),
+        lag=row["known_basis"] == "publication lag",
+        mark=mark,
+    )
+
+
+def made(value: float, unit: str, rows: Iterable[dict[str, Any]], *, words: bool = False, text: str = "") -> Number:
+    """A count, difference or range over claims: it carries the claims of all of them."""
+    rows = list(rows)
+    newest = max(rows, key=lambda r: r["known"])
+    return Number(
+        value=value,
+        unit=unit,
+        text=text or (about(value, unit) if words else exact(value, unit)),
+        ids=tuple(dict.fromkeys(i for r in rows for i in _ids(r))),
+        release=newest["release"],
+        own=any(r["own"] for r in rows),
+        lag=any(r["known_basis"] == "publication lag" for r in rows),
+    )
+
+
+def _quantity(row: dict[str, Any]) -> Parts:
+    """A fact with what is told of it: a value, a range, "more than"."""
+    value, low, high = row["value"], row["low"], row["high"]
+    if value is not None:
+        parts: Parts = [number(row)]
+        if low is not None and high is not None:
+            parts += [" (", number(row, column="low"), " to ", number(row, column="high"), ")"]
+        return parts
+    if low is not None and high is not None:
+        return [number(row, column="low"), " to ", number(row, column="high")]
+    if low is not None:
+        return ["more than ", number(row, column="low")]
+    if high is not None:
+        return ["up to ", number(row, column="high")]
+    return [Said(str(row["text"] or ""), "note", row["release"])]
+
+
+# ---------------------------------------------------------------- asking
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    code: str
+    name: str
+    as_of: date | None
+    strict: bool
+
+    def __call__(self, place: str | None, measure: str | Sequence[str], **more: Any) -> pl.DataFrame:
+        found = store.evidence(place, measure, sex="all", as_of=self.as_of, strict=self.strict, **more)
+        return found.filter((pl.col("age") == "all") & ~pl.col("definition").str.starts_with("un_projection_"))
+
+
+def _totals(table: pl.DataFrame) -> pl.DataFrame:
+    return table.filter(pl.col("counterpart").is_null() & (pl.col("group") == "all") & pl.col("value").is_not_null())
+
+
+def _witnesses(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows that are no copies of another publisher's figure."""
+    return [r for r in rows if not figures._copied(r)]
+
+
+def _section(key: str, title: str, **more: Any) -> dict[str, Any]:
+    return {"key": key, "title": title, "paragraphs": [], "figures": [], "tables": [], "notes": []} | more
+
+
+def _table(caption: Parts, columns: list[Parts], rows: list[list[Parts]], note: Parts | None = None) -> dict[str, Any]:
+    # Columns of words are read from the left, columns of figures compared along their right edge.
+    words = [not any(isinstance(p, Number) for r in rows for p in r[at]) for at in range(len(columns))]
+    return {"caption": caption, "columns": columns, "words": words, "rows": rows, "note": note or []}
+
+
+def _drawn(section: dict[str, Any], draw: Callable[[], figures.Figure]) -> None:
+    """Put a figure into a section, if there is anything to draw."""
+    with suppress(NoEvidence):
+        section["figures"].append(draw())
+
+
+def _unreported(what: str, asked: _Asked) -> Parts:
+    if asked.as_of:
+        return say(f"By {{day}} none of the sources at hand reported {what} for {{name}}.",
+                   day=Said(told_day(asked.as_of)), name=Said(asked.name, "name"))  # fmt: skip
+    return say(f"None of the sources at hand reports {what} for {{name}}.", name=Said(asked.name, "name"))
+
+
+# ---------------------------------------------------------------- net migration
+
+
+@dataclass(frozen=True, slots=True)
+class _Net:
+    """Claims of net migration, made ready: all rivals, the leading definition, windows that are over."""
+
+    claims: pl.DataFrame
+    rivals: pl.DataFrame
+    main: str
+    windows: list[tuple[date, date]]
+
+    def editions(self, window: tuple[date, date]) -> list[dict[str, Any]]:
+        """What each edition of the leading definition gave, one figure an edition, in the order of release."""
+        rows = self.rivals.filter(
+            (pl.col("start") == window[0]) & (pl.col("end") == window[1]) & (pl.col("definition") == self.main)
+            & pl.col("value").is_not_null() & ~_other_years()
+        )  # fmt: skip
+        found = _witnesses(rows.sort("known", "release").iter_rows(named=True))
+        first: dict[str, dict[str, Any]] = {}
+        for row in found:  # what an edition prints goes before a sum of its years
+            if row["release"] not in first or (first[row["release"]]["derived_from"] and not row["derived_from"]):
+                first[row["release"]] = row
+        return list(first.values())
+
+    def others(self, window: tuple[date, date]) -> list[dict[str, Any]]:
+        """What is told by other definitions, over the calendar years that begin in the window."""
+        rows = self.rivals.filter(
+            (pl.col("start") == window[0]) & (pl.col("end") == window[1]) & (pl.col("definition") != self.main)
+            & pl.col("value").is_not_null() & (_other_years() | pl.col("derived_from").is_null())
+        )  # fmt: skip
+        return _witnesses(rows.sort("known", "release").iter_rows(named=True))
+
+
+def _other_years() -> pl.Expr:
+    return (pl.col("convention").fill_null("").str.starts_with(CALENDAR)) & (pl.col("convention") != HALF)
+
+
+def _net(asked: _Asked) -> _Net | None:
+    claims = asked(asked.code, "net_migration", stream="all")
+    claims = claims.filter(pl.col("counterpart").is_null() & (pl.col("group") == "all"))
+    if claims.is_empty():
+        return None
+    rivals = disagreement(asked.code, "net_migration", as_of=asked.as_of, strict=asked.strict, claims=claims)
+    by = (
+        rivals.filter(pl.col("copy_of").is_null())
+        .group_by("definition")
+        .agg(pl.col("release").n_unique(), pl.len())
+        .sort("release", "len", "definition", descending=[True, True, False])
+    )
+    main = by["definition"][0] if len(by) else rivals["definition"][0]
+    horizon = asked.as_of or rivals["known"].max()
+    estimated = rivals.filter((pl.col("definition") == main) & (pl.col("status") != "projection"))
+    five = estimated.filter(
+        (pl.col("end").dt.year() - pl.col("start").dt.year() == 5)
+        & (pl.col("start").dt.month() == 7)
+        & (pl.col("end") <= horizon)
+    )
+    windows = sorted(set(five.select("start", "end").iter_rows()))
+    return _Net(claims, rivals, main, windows)
+
+
+def _moved(value: float) -> str:
+    return "gained" if value > 0 else "lost"
+
+
+def _sign_words(rows: list[dict[str, Any]]) -> str:
+    up, down = any(r["value"] > 0 for r in rows), any(r["value"] < 0 for r in rows)
+    if up and down:
+        return "no: some say gain, some say loss"
+    if len(rows) == 1:
+        return "one source alone"
+    if up:
+        return "yes: gain" if all(r["value"] > 0 for r in rows) else "gain or balance"
+    if down:
+        return "yes: loss" if all(r["value"] < 0 for r in rows) else "loss or balance"
+    return "yes: balance"
+
+
+def _rewrites(rows: list[dict[str, Any]]) -> int:
+    return sum(abs(b["value"] - a["value"]) > 0.5 for a, b in zip(rows, rows[1:], strict=False))
+
+
+def _headline(asked: _Asked, net: _Net | None) -> list[Parts]:
+    name = Said(asked.name, "name")
+    if net is None:
+        return [_unreported("net migration", asked)]
+    if not net.windows:
+        return [_newest_years(asked, net)]
+    window = net.windows[-1]
+    rows = net.editions(window)
+    newest = rows[-1]
+    when = [Said(f"mid-{window[0].year}"), " to ", Said(f"mid-{window[1].year}")]
+    if newest["value"]:
+        first = say(
+            f"From {{when}} {{name}} {_moved(newest['value'])} {{much}} people through migration, "
+            "says {edition}, the newest edition of the {publisher}.",
+            when=when, name=name, much=number(newest, words=True, absolute=True),
+            edition=_edition(newest["release"]), publisher=_publisher(newest["release"]),
+        )  # fmt: skip
+    else:
+        first = say(
+            "From {when} as many came to {name} as left ({much}), says {edition}, the newest edition of the {publisher}.",
+            when=when, name=name, much=number(newest), edition=_edition(newest["release"]),
+            publisher=_publisher(newest["release"]),
+        )  # fmt: skip
+    out = [first]
+    rounded = {round(r["value"]) for r in rows}
+    if len(rounded) > 1:
+        low, high = min(rows, key=lambda r: r["value"]), max(rows, key=lambda r: r["value"])
+        gains = [r for r in rows if r["value"] > 0]
+        losses = [r for r in rows if r["value"] < 0]
+        even = [r for r in rows if r["value"] == 0]
+        ahead = [r for r in rows if r["status"] == "projection"]
+        among: Parts = say(", {n} of them looking ahead,", n=_counted(ahead)) if ahead else []
+        spread = say(
+            "{n} editions{among} give anything from {low} to {high}",
+            n=_capital(_counted(rows)), among=among, low=_signed(low), high=_signed(high),
+        )  # fmt: skip
+        if gains and losses:
+            spread += say(
+                f" and disagree even on the sign: {{up}} {plural(len(gains), 'says', 'say')} more people came, "
+                f"{{down}} {plural(len(losses), 'says', 'say')} more left"
+                + (f", {{even}} {plural(len(even), 'gives', 'give')} nought." if even else "."),
+                up=_counted(gains), down=_counted(losses), even=_counted(even) if even else "",
+            )  # fmt: skip
+        else:
+            spread += [", but agree on the sign." if (gains or losses) else "."]
+        out.append(spread)
+        times = _rewrites(rows)
+        later = rows[1:]
+        out.append(
+            say(
+                "Since its first print in {first} the figure was {rewritten} in {later}; expect the newest to move too.",
+                first=Said(str(rows[0]["known"].year)),
+                rewritten=["rewritten ", _times(times, rows)],
+                later=[_counted(later), f" later {plural(len(later), 'edition')}"],
+            )
+        )
+    elif len(rows) > 1:
+        out.append(say("All {n} editions print the same figure.", n=_counted(rows)))
+    counted = [r for r in net.others(window) if r["status"] in COUNTED]
+    if counted:
+        own = counted[-1]
+        out.append(
+            say(
+                "What is counted at home says {value} ({edition}, {convention}): another definition, so no direct rival.",
+                value=_signed(own), edition=_edition(own["release"]),
+                convention=Said(str(own["convention"] or span(own["start"], own["end"]))),
+            )
+        )  # fmt: skip
+    return out
+
+
+def _newest_years(asked: _Asked, net: _Net) -> Parts:
+    """The answer where no five-year figure is over: the newest year that is told."""
+    rows = _witnesses(_totals(net.claims).filter(pl.col("status") != "projection").sort("end", "known").iter_rows(named=True))
+    rows = rows or _witnesses(_totals(net.claims).sort("end", "known").iter_rows(named=True))
+    if not rows:
+        return _unreported("net migration", asked)
+    last = rows[-1]
+    return say(
+        "No five-year figure is over yet; for {when} {edition} gives {value}.",
+        when=_window(last["start"], last["end"]), edition=_edition(last["release"]), value=_signed(last),
+    )  # fmt: skip
+
+
+def _publisher(key: str) -> Said:
+    card = _card(key)
+    text = card.publisher if card else key
+    text = {"United Nations, Department of Economic and Social Affairs, Population Division": "United Nations"}.get(text, text)
+    return Said(text, "name", key)
+
+
+def _signed(row: dict[str, Any]) -> Number:
+    n = number(row, words=True)
+    return Number(n.value, n.unit, ("+" if n.value > 0 else "") + n.text, n.ids, n.release, n.status, n.own, n.lag, n.mark)
+
+
+def _counted(rows: list[dict[str, Any]]) -> Number:
+    return made(len(rows), "editions", rows, text=count(len(rows)))
+
+
+def _capital(n: Number) -> Number:
+    return Number(n.value, n.unit, n.text[:1].upper() + n.text[1:], n.ids, n.release, n.status, n.own, n.lag, n.mark)
+
+
+def _times(n: int, rows: list[dict[str, Any]]) -> Number:
+    text = {1: "once", 2: "twice"}.get(n, f"{count(n)} times")
+    return made(n, "times", rows, text=text)
+
+
+def _net_section(asked: _Asked, net: _Net | None) -> dict[str, Any]:
+    section = _section("net-migration", "Net migration, by edition")
+    if net is None:
+        section["paragraphs"].append(_unreported("net migration", asked))
+        return section
+    _drawn(section, lambda: figures.net_migration_by_edition(net.claims, as_of=asked.as_of))
+    windows = net.windows[-6:]
+    if not windows:
+        section["paragraphs"].append(_newest_years(asked, net))
+        return section
+    rows: list[list[Parts]] = []
+    other = any(net.others(w) for w in windows)
+    for window in reversed(windows):
+        told = net.editions(window)
+        low, high = min(told, key=lambda r: r["value"]), max(told, key=lambda r: r["value"])
+        line: list[Parts] = [
+            [_window(*window)],
+            [number(told[-1]), " ", _edition(told[-1]["release"])],
+            [number(low), " ", _edition(low["release"])],
+            [number(high), " ", _edition(high["release"])],
+            [made(len({round(r["value"]) for r in told}), "figures", told)],
+            [_sign_words(told)],
+        ]
+        if other:
+            cell: Parts = []
+            for row in net.others(window)[-2:]:
+                cell += [", " if cell else "", number(row), " ", _edition(row["release"])]
+            line.append(cell)
+        rows.append(line)
+    columns: list[Parts] = [["Period"], ["Newest edition"], ["Lowest"], ["Highest"], ["Different figures"], ["Same sign?"]]
+    if other:
+        columns.append(["Counted or told otherwise, calendar years"])
+    definition = definitions().get(net.main, {})
+    section["tables"].append(
+        _table(
+            say("Rival claims to net migration of {name}, persons over five years (mid-year to mid-year)", name=Said(asked.name, "name")),
+            columns,
+            rows,
+            say(
+                "{definition} Yearly editions are summed over the window with half weights for the two years it cuts.",
+                definition=Said(str(definition.get("meaning", "")), "note"),
+            ),
+        )
+    )
+    return section
+
+
+# ---------------------------------------------------------------- the register and the partners
+
+
+def _year_rows(table: pl.DataFrame) -> pl.DataFrame:
+    return table.filter(
+        (pl.col("start").dt.month() == 1) & (pl.col("start").dt.day() == 1)
+        & (pl.col("end").dt.year() == pl.col("start").dt.year() + 1) & (pl.col("end").dt.month() == 1) & (pl.col("end").dt.day() == 1)
+    )  # fmt: skip
+
+
+def _register_section(asked: _Asked, net: _Net | None) -> dict[str, Any]:
+    section = _section("register", "What is counted at home, and what the other end says")
+    flows = asked(asked.code, ["immigration", "emigration"], stream="all")
+    totals = _year_rows(_totals(flows).filter(pl.col("basis").is_null() | (pl.col("basis") == "residence")))
+    totals = totals.filter(pl.col("status").is_in([*COUNTED, "estimate", "press", "survey"]) & pl.col("copy_of").is_null())
+    if totals.is_empty():
+        section["paragraphs"].append(_unreported("yearly arrivals and departures", asked))
+    else:
+        _register_table(section, asked, net, totals)
+    _partners(section, asked, flows)
+    return section
+
+
+def _register_table(section: dict[str, Any], asked: _Asked, net: _Net | None, totals: pl.DataFrame) -> None:
+    series = (
+        totals.group_by("release", "definition")
+        .agg(pl.struct("start", "measure").n_unique().alias("n"), pl.col("end").max(), pl.col("measure").n_unique())
+        .sort("measure", "n", "end", "release", descending=[True, True, True, False])
+    )
+    release, definition = series["release"][0], series["definition"][0]
+    main = totals.filter((pl.col("release") == release) & (pl.col("definition") == definition))
+    years = sorted(set(totals["start"].to_list()))[-YEARS_SHOWN:]
+    nets = _year_rows(_totals(net.claims)) if net else None
+    table: list[list[Parts]] = []
+    contradicted = 0
+    for start in reversed(years):
+        cells: list[Parts] = []
+        pair: dict[str, dict[str, Any]] = {}
+        for what in ("immigration", "emigration"):
+            rows = totals.filter((pl.col("start") == start) & (pl.col("measure") == what)).sort("known", "id")
+            first = main.filter((pl.col("start") == start) & (pl.col("measure") == what)).sort("known", "id").tail(1)
+            cell: Parts = []
+            told: list[float] = []
+            for row in [*first.iter_rows(named=True), *rows.iter_rows(named=True)]:
+                if any(abs(row["value"] - t) <= 0.5 for t in told) or len(told) > 3:
+                    continue
+                cell += [" / ", number(row), " ", _edition(row["release"])] if told else [number(row)]
+                if not told:
+                    pair[what] = row
+                    if row["release"] != release:
+                        cell += [" ", _edition(row["release"])]
+                told.append(row["value"])
+            contradicted += len(told) > 1
+            cells.append(cell)
+        balance: Parts = []
+        printed = None
+        if nets is not None:
+            same = nets.filter((pl.col("start") == start) & (pl.col("definition") == definition) & (pl.col("release") == release))
+            printed = next(same.sort("known", descending=True).iter_rows(named=True), None)
+        if printed:
+            balance = [number(printed)]
+        elif len(pair) == 2 and pair["immigration"]["release"] == pair["emigration"]["release"]:
+            balance = [made(pair["immigration"]["value"] - pair["emigration"]["value"], "persons", pair.values())]
+        table.append([[Said(str(start.year))], *cells, balance])
+    card = definitions().get(definition, {})
+    section["paragraphs"].append(
+        say("The longest series of arrivals and departures comes from {source}. {meaning}",
+            source=_edition(release), meaning=Said(str(card.get("meaning", "")), "note"))
+    )  # fmt: skip
+    note = say("Net is arrivals less departures. Source where no other is named: {source}.", source=_edition(release))
+    if contradicted:
+        note += [" Figures after a stroke are told by another source for the same year."]
+    section["tables"].append(
+        _table(
+            say("Arrivals and departures of {name}, persons a calendar year", name=Said(asked.name, "name")),
+            [["Year"], ["Arrivals"], ["Departures"], ["Net"]],
+            table,
+            note,
+        )
+    )
+
+
+def _ends(table: pl.DataFrame, other: str) -> dict[tuple[str, date], list[dict[str, Any]]]:
+    """Whole-year counts between two places, by the other place and year."""
+    keep = _year_rows(
+        table.filter(
+            pl.col("counterpart").is_not_null() & (pl.col("group") == "all") & (pl.col("stream") == "all")
+            & (pl.col("basis").fill_null("residence") == "residence") & pl.col("value").is_not_null()
+            & pl.col("copy_of").is_null() & ~pl.col(other).str.starts_with("_")
+            & ~pl.col("status").is_in(["model", "projection"])
+        )
+    )  # fmt: skip
+    found: dict[tuple[str, date], list[dict[str, Any]]] = {}
+    for row in keep.sort("known", "id").iter_rows(named=True):
+        found.setdefault((row[other], row["start"]), []).append(row)
+    return found
+
+
+def _partners(section: dict[str, Any], asked: _Asked, flows: pl.DataFrame) -> None:
+    """Corridors of which both ends report the same year."""
+    abroad = asked(None, ["immigration", "emigration"], counterpart=asked.code, stream="all")
+    abroad = abroad.filter(pl.col("place") != asked.code)
+    lines: list[tuple[float, list[Parts]]] = []
+    for mine, theirs, words in (
+        ("emigration", "immigration", "left for"),
+        ("immigration", "emigration", "came from"),
+    ):
+        here = _ends(flows.filter(pl.col("measure") == mine), "counterpart")
+        there = _ends(abroad.filter(pl.col("measure") == theirs), "place")
+        newest: dict[str, date] = {}
+        for other, start in here.keys() & there.keys():
+            newest[other] = max(start, newest.get(other, date.min))
+        for other, start in newest.items():
+            a, b = here[other, start][-1], there[other, start][-1]
+            ratio: Parts = [made(b["value"] / a["value"], "ratio", [a, b], text=figure(b["value"] / a["value"], 1))] if a["value"] > 0 else []
+            line: list[Parts] = [
+                [f"{words} ", Said(places()[other].name, "name")], [Said(str(start.year))], [number(a)], [number(b)], ratio,
+                [_edition(a["release"]), " / ", _edition(b["release"])],
+            ]  # fmt: skip
+            lines.append((max(a["value"], b["value"]), line))
+    if not lines:
+        return
+    lines.sort(key=lambda pair: -pair[0])
+    section["tables"].append(
+        _table(
+            say("The same moves told from both ends, persons in the newest year that both report", name=""),
+            [["Corridor"], ["Year"], [Said(asked.name, "name"), " says"], ["The other end says"], ["Ratio"], ["Sources"]],
+            [line for _, line in lines[:ROWS_SHOWN]],
+            ["A ratio far from one speaks of definitions and duties to register as much as of errors."],
+        )
+    )
+
+
+# ---------------------------------------------------------------- migrants living here and abroad
+
+
+def _bilateral(table: pl.DataFrame, end: str) -> pl.DataFrame:
+    return table.filter(
+        pl.col("counterpart").is_not_null() & ~pl.col(end).str.starts_with("_") & (pl.col("group") == "all")
+        & (pl.col("basis").fill_null("mixed") != "citizenship")
+        & (pl.col("stream") == "all") & pl.col("value").is_not_null() & (pl.col("counterpart") != pl.col("place"))
+    )  # fmt: skip
+
+
+def _comparison_day(table: pl.DataFrame) -> date | None:
+    """The newest day of which two releases tell many corridors, else the newest day that one tells many of."""
+    told = table.filter(pl.col("copy_of").is_null() | pl.col("release").str.starts_with("un-"))
+    days = told.group_by("start", "release").agg(pl.struct("place", "counterpart").n_unique().alias("corridors"))
+    days = days.filter(pl.col("corridors") >= 0.3 * pl.col("corridors").max())
+    if days.is_empty():
+        return None
+    both = days.group_by("start").len()
+    two = both.filter(pl.col("len") >= 2)
+    found: date = (two if len(two) else both)["start"].max()  # type: ignore[assignment]
+    return found
+
+
+def _corridor_table(table: pl.DataFrame, end: str, at: date, caption: Parts, first: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    rows = _witnesses(table.filter(pl.col("start") == at).sort("known", "release", "id").iter_rows(named=True))
+    by_end: dict[str, dict[str, dict[str, Any]]] = {}
+    columns: dict[str, date] = {}
+    for row in rows:
+        before = by_end.setdefault(row[end], {}).get(row["release"])
+        if before is not None and before["value"] >= row["value"]:
+            continue  # two definitions of one release: the wider one is shown
+        by_end[row[end]][row["release"]] = row
+        columns[row["release"]] = row["known"]
+    releases_shown = sorted(columns, key=lambda k: (columns[k], k))
+    # A release that tells one or two corridors would be an almost empty column: it is shown in a cell of its own.
+    wide = [k for k in releases_shown if sum(k in told for told in by_end.values()) >= max(3, 0.1 * len(by_end))] or releases_shown
+    order = sorted(by_end, key=lambda c: (-max(r["value"] for r in by_end[c].values()), c))[:ROWS_SHOWN]
+    narrow = [k for k in releases_shown if k not in wide]
+    body: list[list[Parts]] = []
+    for code in order:
+        told = by_end[code]
+        line: list[Parts] = [[Said(places()[code].name if code in places() else code, "name")]]
+        line += [[number(told[k])] if k in told else [] for k in wide]
+        if narrow:
+            cell: Parts = []
+            for k in narrow:
+                if k in told:
+                    cell += [", " if cell else "", number(told[k]), " ", _edition(k)]
+            line.append(cell)
+        body.append(line)
+    heads: list[Parts] = [[first], *([_edition(k)] for k in wide)]
+    if narrow:
+        heads.append(["Other sources"])
+    shown = [r for code in order for r in by_end[code].values()]
+    return _table(caption, heads, body), shown
+
+
+def _contradiction(shown: list[dict[str, Any]], end: str, words: str) -> Parts | None:
+    """The corridor whose newest two editions lie farthest apart."""
+    pairs = []
+    for code in {r[end] for r in shown}:
+        told = sorted((r for r in shown if r[end] == code), key=lambda r: r["known"])
+        if len(told) > 1:
+            low, high = min(told, key=lambda r: r["value"]), max(told, key=lambda r: r["value"])
+            pairs.append((high["value"] - low["value"], code, low, high))
+    if not pairs:
+        return None
+    gap, code, low, high = max(pairs, key=lambda p: (p[0], p[1]))
+    if gap < 0.5:
+        return ["The editions agree on every corridor shown."]
+    return say(
+        f"The widest gap: {words}, {{high}} in {{a}}, {{low}} in {{b}}.",
+        other=Said(places()[code].name, "name"), high=number(high), a=_edition(high["release"]), low=number(low),
+        b=_edition(low["release"]),
+    )  # fmt: skip
+
+
+def _stock_section(asked: _Asked) -> dict[str, Any]:
+    section = _section("stock", "Migrants living here and abroad, by edition")
+    here = asked(asked.code, "stock", stream="all")
+    abroad = asked(None, "stock", counterpart=asked.code, stream="all").filter(~pl.col("place").str.starts_with("_"))
+    totals = _totals(here)
+    name = Said(asked.name, "name")
+    if totals.is_empty():
+        section["paragraphs"].append(_unreported("the number of migrants living there", asked))
+    else:
+        rows = _witnesses(totals.sort("start", "known").iter_rows(named=True))
+        un = [r for r in rows if (_card(r["release"]) or r) and figures._family(r["release"]) == "un-ims"] or rows
+        if un:
+            newest_release = max(un, key=lambda r: r["known"])["release"]
+            last = [r for r in un if r["release"] == newest_release][-1]
+            said = say(
+                "On {day} {value} migrants lived in {name}, says {edition}.",
+                day=Said(told_day(last["start"])), value=number(last, words=True), name=name, edition=_edition(last["release"]),
+            )  # fmt: skip
+            earlier = [r for r in un if r["release"] != newest_release]
+            common = [(r, e) for r in un if r["release"] == newest_release for e in earlier if e["start"] == r["start"]]
+            if common:
+                new, old = max(common, key=lambda pair: (pair[0]["start"], pair[1]["known"]))
+                if abs(new["value"] - old["value"]) > 0.5:
+                    said += say(
+                        " For {day} it gives {new}, where {edition} had given {old}.",
+                        day=Said(told_day(new["start"])), new=number(new, words=True), edition=_edition(old["release"]),
+                        old=number(old, words=True),
+                    )  # fmt: skip
+                else:
+                    said += say(" For {day} it repeats {edition}.", day=Said(told_day(new["start"])), edition=_edition(old["release"]))
+            section["paragraphs"].append(said)
+        _drawn(section, lambda: figures.stock_by_edition(totals, as_of=asked.as_of))
+    for table, end, first, words, title, empty in (
+        (here, "counterpart", "Birthplace", "people from {other}", "Where migrants in {} were born", "the birthplaces of migrants"),
+        (abroad, "place", "Lives in", "those living in {other}", "Where people born in {} live", "where its people live abroad"),
+    ):
+        pairs = _bilateral(table, end)
+        at = _comparison_day(pairs)
+        if at is None:
+            section["paragraphs"].append(_unreported(empty, asked))
+            continue
+        caption = (
+            say("Birthplaces of migrants in {name} on {day}, persons", name=name, day=Said(told_day(at)))
+            if end == "counterpart"
+            else say("Where people born in {name} lived on {day}, persons", name=name, day=Said(told_day(at)))
+        )
+        made_table, shown = _corridor_table(pairs, end, at, caption, first)
+        contradiction = _contradiction(shown, end, words)
+        if contradiction:
+            section["paragraphs"].append(contradiction)
+        heading = f"{title.format(asked.name)}: {told_day(at)}, by edition"
+        wide = pairs.filter(pl.col("release").is_in([r["release"] for r in shown]))
+        short = "birthplaces" if end == "counterpart" else "destinations"
+
+        def draw(wide: pl.DataFrame = wide, at: date = at, end: str = end, short: str = short, heading: str = heading) -> figures.Figure:
+            return figures.corridors(wide, day=at, by=end, top=ROWS_SHOWN, name=short, title=heading)
+
+        _drawn(section, draw)
+        section["tables"].append(made_table)
+    return section
+
+
+# ---------------------------------------------------------------- money
+
+
+def _money_section(asked: _Asked) -> dict[str, Any]:
+    section = _section("money", "Remittances and money transfers")
+    money = asked(asked.code, list(MONEY))
+    totals = _year_rows(_totals(money))
+    main = totals.filter(pl.col("measure").is_in(["remittances_received", "remittances_share_gdp"]))
+    if main.is_empty():
+        section["paragraphs"].append(_unreported("remittances received", asked))
+    else:
+        received = _witnesses(main.filter(pl.col("measure") == "remittances_received").sort("start", "known").iter_rows(named=True))
+        shares = _witnesses(main.filter(pl.col("measure") == "remittances_share_gdp").sort("start", "known").iter_rows(named=True))
+        if received:
+            last = received[-1]
+            said = say(
+                "In {year} {name} received {value} of remittances, says {edition}",
+                year=Said(str(last["start"].year)), name=Said(asked.name, "name"), value=number(last, words=True),
+                edition=_edition(last["release"]),
+            )  # fmt: skip
+            if shares:
+                share = shares[-1]
+                said += say(
+                    "; the newest share of gross domestic product is {share} ({year}, {how} by {edition})",
+                    share=number(share, words=True), year=Said(str(share["start"].year)),
+                    how="derived" if _derived(share) else "published", edition=_edition(share["release"]),
+                )  # fmt: skip
+            section["paragraphs"].append([*said, "."])
+        _drawn(section, lambda: figures.remittances(_totals(main), as_of=asked.as_of))
+        keys: dict[tuple[str, str, bool], date] = {}
+        cells: dict[tuple[date, tuple[str, str, bool]], dict[str, Any]] = {}
+        for row in (*received, *shares):
+            key = (row["measure"], row["release"], _derived(row))
+            keys[key] = max(row["known"], keys.get(key, date.min))
+            cells[row["start"], key] = row
+        years = sorted({start for start, _ in cells})[-YEARS_SHOWN:]
+        order = sorted((k for k in keys if any((y, k) in cells for y in years)), key=lambda k: (k[0], k[2], keys[k], k[1]))
+        heads: list[Parts] = [["Year"]]
+        for what, release, derived in order:
+            unit = "million USD" if what == "remittances_received" else "percent of GDP, derived" if derived else "percent of GDP, published"
+            heads.append([_edition(release), f": {unit}"])
+        body: list[list[Parts]] = [
+            [[Said(str(y.year))], *([number(cells[y, k])] if (y, k) in cells else [] for k in order)] for y in reversed(years)
+        ]
+        section["tables"].append(
+            _table(
+                say("Personal remittances received by {name}, by source", name=Said(asked.name, "name")), heads, body,
+                ["Published shares are printed by the source; derived ones are its remittances over its gross domestic product."],
+            )
+        )  # fmt: skip
+    _corridor_money(section, asked, money)
+    return section
+
+
+def _derived(row: dict[str, Any]) -> bool:
+    return bool(row["derived_from"] or row["convention"])
+
+
+def _corridor_money(section: dict[str, Any], asked: _Asked, money: pl.DataFrame) -> None:
+    senders = money.filter(
+        pl.col("counterpart").is_not_null() & ~pl.col("counterpart").str.starts_with("_") & (pl.col("group") == "all")
+        & pl.col("value").is_not_null()
+    )  # fmt: skip
+    model = senders.filter(pl.col("measure") == "remittances")
+    if len(model):
+        at = model["start"].max()
+        rows = model.filter(pl.col("start") == at).sort("value", "counterpart", descending=[True, False]).head(ROWS_SHOWN)
+        lines: list[list[Parts]] = [
+            [[Said(places()[r["counterpart"]].name, "name")], [number(r)], [_edition(r["release"])]] for r in rows.iter_rows(named=True)
+        ]
+        section["tables"].append(
+            _table(
+                say("Remittances to {name} by sender in {year}, million USD: a model's split, not reports",
+                    name=Said(asked.name, "name"), year=Said(str(at.year))),  # type: ignore[union-attr]
+                [["Sender"], ["Million USD"], ["Source"]], lines,
+                ["The model spreads what a country receives over senders by their migrants and incomes."],
+            )
+        )  # fmt: skip
+    transfers = senders.filter((pl.col("measure") == "money_transfers") & (pl.col("end") - pl.col("start") >= pl.duration(days=80)))
+    if len(transfers):
+        newest = transfers.sort("counterpart", "end", "known").group_by("counterpart", maintain_order=True).last().sort("end", "value", descending=True)
+        lines = [
+            [[Said(places()[r["counterpart"]].name, "name")], [_window(r["start"], r["end"])], [number(r)], [_edition(r["release"])]]
+            for r in newest.head(ROWS_SHOWN).iter_rows(named=True)
+        ]
+        section["tables"].append(
+            _table(
+                say("Money transfers of individuals to {name}, newest figure a sender: another quantity than remittances",
+                    name=Said(asked.name, "name")),
+                [["Sender"], ["Period"], ["Million USD"], ["Source"]], lines,
+                ["Transfers run through banks and transfer systems. They never add up with remittances of the balance of payments."],
+            )
+        )  # fmt: skip
+
+
+# ---------------------------------------------------------------- labour and return
+
+
+def _labour_section(asked: _Asked) -> dict[str, Any]:
+    section = _section("labour", "Labour migrants, permits, regularisation, ethnic return")
+    facts = asked(asked.code, list(LABOUR))
+    if facts.is_empty():
+        section["paragraphs"].append(_unreported("labour migrants, permits or ethnic return", asked))
+        return section
+    _drawn(section, lambda: figures.labour(facts, as_of=asked.as_of))
+    totals = facts.filter(pl.col("counterpart").is_null() & (pl.col("group") == "all"))
+    parts = facts.height - totals.height
+    groups = (
+        ("Labour migrants and the regularised, persons", [m for m in LABOUR if m in figures.PEOPLE or m in ("regularised_interim", "labour_returns")]),
+        ("Permits, patents and quotas: events, not persons", list(figures.PERMITS)),
+        ("Ethnic return", [m for m in LABOUR if m.startswith("ethnic_return")]),
+    )  # fmt: skip
+    for caption, measures in groups:
+        rows = totals.filter(pl.col("measure").is_in(measures)).sort("end", "start", "known", descending=True)
+        if rows.is_empty():
+            continue
+        # The newest facts of each kind first; a kind told once must not drown under one told every year.
+        shown = rows.group_by("measure", "stream", maintain_order=True).head(6).head(FACTS_SHOWN).sort("end", "start", "measure", descending=True)
+        lines: list[list[Parts]] = []
+        for r in shown.iter_rows(named=True):
+            stream = "" if r["stream"] in ("all", "labour", "ethnic_return") else ", " + r["stream"].removeprefix("labour_")
+            unit = "" if r["unit"] == "persons" else f" {r['unit']}"
+            lines.append(
+                [[r["measure"].replace("_", " ") + stream], [_window(r["start"], r["end"])], [*_quantity(r), unit], _source_cell(r)]
+            )
+        note: Parts = []
+        if rows.height > shown.height:
+            left = rows.join(shown.select("id"), on="id", how="anti").to_dicts()
+            note = say(
+                f"{{n}} more {plural(len(left), 'figure')}: {{how}}.",
+                n=made(len(left), "figures", left), how=Said(f"keruen evidence {asked.code} --measure {shown['measure'][0]}", "code"),
+            )  # fmt: skip
+        section["tables"].append(_table([caption], [["What"], ["When"], ["Figure"], ["Source"]], lines, note))
+    if parts:
+        rest = facts.filter(pl.col("counterpart").is_not_null() | (pl.col("group") != "all")).to_dicts()
+        section["notes"].append(
+            say("{n} more figures tell parts by citizenship, region or trade: {how}.", n=made(parts, "figures", rest),
+                how=Said(f"keruen evidence {asked.code} --stream labour_unregistered", "code"))
+        )  # fmt: skip
+    return section
+
+
+def _source_cell(row: dict[str, Any]) -> Parts:
+    parts: Parts = [_edition(row["release"])]
+    definition = definitions().get(row["definition"], {})
+    if definition.get("name"):
+        parts += ["; ", Said(str(definition["name"]), "note")]
+    return parts
+
+
+# ---------------------------------------------------------------- what the world knew, and how sure we are
+
+
+def _known_section(asked: _Asked, net: _Net | None) -> dict[str, Any]:
+    section = _section("known", "What the world knew, and when")
+    if net is None or not net.windows:
+        section["paragraphs"].append(_unreported("a completed five-year figure of net migration", asked))
+        return section
+    windows = net.windows[-4:]
+    _drawn(section, lambda: figures.known_when(net.rivals, windows[-3:], as_of=asked.as_of))
+    by_release: dict[str, dict[tuple[date, date], dict[str, Any]]] = {}
+    for window in windows:
+        for row in net.editions(window):
+            if row["known_basis"] != "publication lag":
+                by_release.setdefault(row["release"], {})[window] = row
+    order = sorted(by_release, key=lambda k: (max(r["known"] for r in by_release[k].values()), k))
+    body: list[list[Parts]] = []
+    general = False
+    for key in order:
+        card = _card(key)
+        known = max(r["known"] for r in by_release[key].values())
+        told: Parts = [Said(told_day(card.released, card.precision) if card else told_day(known))]
+        if card and "general" in card.extra.get("released_basis", ""):
+            told += ["*"]
+            general = True
+        line: list[Parts] = [[_edition(key)], told]
+        for window in windows:
+            row = by_release[key].get(window)
+            cell: Parts = []
+            if row is not None:
+                n = number(row)
+                cell = [n]
+                if "projected" in n.mark:
+                    cell.append(" projected")
+                if "unchanged" in n.mark:
+                    cell.append(" unchanged")
+            line.append(cell)
+        body.append(line)
+    note: Parts = ["Read down a column: the same years, told again and again. Unchanged: carried over from the edition before."]
+    if general:
+        note.append(" * Date from general knowledge, not read in a source.")
+    section["tables"].append(
+        _table(
+            say("Net migration of {name} as each edition gave it, persons over the period", name=Said(asked.name, "name")),
+            [["Edition"], ["Released"], *([_window(*w)] for w in windows)],
+            body,
+            note,
+        )
+    )
+    return section
+
+
+def _doubt_section(asked: _Asked, net: _Net | None, used: set[str], measures: set[str]) -> dict[str, Any]:
+    section = _section("doubt", "How sure are we?")
+    if net is not None:
+        with suppress(Incomparable, NoEvidence):
+            section["paragraphs"] += _revision_words(asked, net)
+    horizon = asked.as_of or date.max
+    faults = []
+    for key in sorted(used):
+        card = _card(key)
+        for fault in card.faults if card else ():
+            if fault.known <= horizon and fault.place in (None, asked.code) and (fault.measure is None or fault.measure in measures):
+                faults.append((key, fault))
+    told: dict[tuple[str, str], list[str]] = {}
+    for key, fault in faults:
+        told.setdefault((fault.text, fault.because), []).append(key)
+    if told:
+        lines: list[list[Parts]] = []
+        for (text, because), keys in told.items():
+            names: Parts = []
+            for key in keys:
+                names += [", " if names else "", _edition(key)]
+            lines.append([names, [Said(text, "note")], [Said(because, "note")]])
+        section["tables"].append(_table(["Known faults of the releases used here"], [["Release"], ["Fault"], ["How we know"]], lines))
+    else:
+        section["paragraphs"].append(["No fault is on record for the releases used here. That is no proof that they have none."])
+    return section
+
+
+def _revision_words(asked: _Asked, net: _Net) -> list[Parts]:
+    mine = net.claims.filter(pl.col("copy_of").is_null() | pl.col("copy_of").is_not_null())
+    found = revisions("net_migration", as_of=asked.as_of)
+    ranked = found.ranking.filter(pl.col("place") == asked.code)
+    if ranked.is_empty():
+        return []
+    row = ranked.row(0, named=True)
+    family = {r["release"]: r for r in mine.iter_rows(named=True) if r["release"] in set(found.moves["from"]) | set(found.moves["to"])}
+    base = [r for r in mine.iter_rows(named=True) if r["release"] in family]
+    if not base:
+        return []
+    out: list[Parts] = []
+    if row["mean_abs_rate"] is not None:
+        rate = made(row["mean_abs_rate"], "per 1,000 person-years", base, text=figure(row["mean_abs_rate"], 1))
+        size: Parts = say("by {rate} people per thousand inhabitants and year", rate=rate)
+    else:
+        size = say("by {change} people", change=made(row["mean_abs_change"], "persons", base))
+    out.append(
+        say(
+            "On average a new edition moved an estimate of {name}'s past net migration {size}; that is rank {rank} of {all} places, "
+            "counted from the most rewritten. {share} percent of the figures were carried over unchanged, and {flips} changed sign.",
+            name=Said(asked.name, "name"), size=size, rank=made(row["rank"], "rank", base),
+            all=made(found.ranking.height, "places", base), share=made(100 * row["share_unchanged"], "percent", base, text=figure(100 * row["share_unchanged"])),
+            flips=made(row["sign_changes"], "figures", base, text=count(row["sign_changes"])),
+        )
+    )  # fmt: skip
+    return out
+
+
+# ---------------------------------------------------------------- the whole
+
+
+def _own_section(asked: _Asked) -> dict[str, Any] | None:
+    from keruen.provenance import releases
+
+    keys = sorted(set(store.cards()) - set(releases()))
+    if not keys:
+        return None
+    rows = store.evidence(asked.code, release=keys, as_of=asked.as_of, strict=asked.strict)
+    if rows.is_empty():
+        return None
+    section = _section("own", "Your own figures")
+    lines: list[list[Parts]] = []
+    for r in rows.sort("measure", "start", "end").head(40).iter_rows(named=True):
+        other: Parts = [", with ", Said(places()[r["counterpart"]].name, "name")] if r["counterpart"] in places() else []
+        details = [x for x in (r["sex"], r["age"], r["group"]) if x != "all"]
+        told = Said("; ".join(filter(None, [", ".join(details), str(r["note"] or "")])), "note")
+        unit = "million USD" if r["unit"] == "USD" else r["unit"]
+        lines.append(
+            [[r["measure"].replace("_", " "), *other], [_window(r["start"], r["end"])], [*_quantity(r), f" {unit}" if not _digits(unit) else Said(f" {unit}", "note")],
+             [_edition(r["release"])], [told]]
+        )  # fmt: skip
+    section["tables"].append(_table(["Figures that you added; they are in nobody else's brief"],
+                                    [["What"], ["When"], ["Figure"], ["Source"], ["Note"]], lines))  # fmt: skip
+    return section
+
+
+def _digits(text: str) -> bool:
+    return any(c.isdigit() for c in text)
+
+
+def _walk(thing: Any) -> Iterator[Number | Said | figures.Figure]:
+    """Every number, saying and figure of a structure, in reading order."""
+    if isinstance(thing, Number | Said | figures.Figure):
+        yield thing
+    elif isinstance(thing, dict):
+        for inner in thing.values():
+            yield from _walk(inner)
+    elif isinstance(thing, list | tuple):
+        for inner in thing:
+            yield from _walk(inner)
+
+
+def _source(key: str, at: int) -> dict[str, Any]:
+    card = _card(key)
+    if card is None:
+        return {"n": at, "key": key, "cite": key, "licence": "", "attribution": "", "url": "", "released": "", "own": True, "lag": False, "label": key}
+    licence = licences().get(card.licence, {})
+    from keruen.provenance import cite, releases
+
+    own = key not in releases()
+    text = f"{card.publisher}: {card.title}".strip(" :") if own else cite(key)
+    return {
+        "n": at,
+        "key": key,
+        "label": figures.label(key, card.title),
+        "cite": text,
+        "licence": licence.get("name", ""),
+        "licence_url": licence.get("url", ""),
+        "attribution": licence.get("attribution", ""),
+        "url": card.url,
+        "released": told_day(card.released, card.precision),
+        "running": card.lag_months is not None,
+        "own": own,
+    }
+
+
+LIMITS = (
+    "A range between sources is no confidence interval: the truth may lie outside all of them.",
+    "Figures of different definitions stand side by side; none is added to another.",
+    "Where a place has no figure in a table, nobody at hand reported one. It is not nought.",
+    "Net migration of the United Nations is by and large a residual of population change, births and deaths, and takes in their errors.",
+    "Registers count those who register. People who come or leave without doing so are in none of these counts.",
+    "Press figures are second hand; the page is named, the office behind it was not asked.",
+)
+
+
+def contents(
+    place: str | int, as_of: str | date | None = None, strict: bool = False, command: str | None = None
+) -> dict[str, Any]:
+    """All that a brief says, as plain data: headline, sections, sources, limits, foot.
+
+    Parameters
+    ----------
+    place
+        A place, by code or name.
+    as_of
+        Only what was known on that day.
+    strict
+        Leave out figures whose known day rests on a publication lag.
+    command
+        The command as typed, for the foot.
+
+    Returns
+    -------
+    ``place``, ``name``, ``as_of``, ``strict``, ``headline`` (paragraphs), ``sections`` (each with ``paragraphs``,
+    ``figures``, ``tables``, ``notes``), ``sources``, ``limits``, ``foot``. A paragraph, cell or caption is a list of
+    strings, :class:`Number` and :class:`Said`.
+
+    Raises
+    ------
+    UnknownPlace, BadDate
+        If the place or the day cannot be read.
+    """
+    found = one_place(place)
+    at = day(as_of, last=True) if as_of is not None else None
+    asked = _Asked(found.code, found.name, at, strict)
+    net = _net(asked)
+    sections = [
+        _net_section(asked, net),
+        _register_section(asked, net),
+        _stock_section(asked),
+        _money_section(asked),
+        _labour_section(asked),
+        _known_section(asked, net),
+    ]
+    headline = _headline(asked, net)
+    own = _own_section(asked)
+    if own:
+        sections.append(own)
+    used = {n.release for n in _walk([headline, sections]) if isinstance(n, Number)}
+    used |= {i.rsplit(":", 1)[0] for f in _walk(sections) if isinstance(f, figures.Figure) for i in f.ids}
+    measures = {"net_migration", "immigration", "emigration", "stock", *MONEY, *LABOUR}
+    sections.append(_doubt_section(asked, net, used, measures))
+    order = [n.release for n in _walk([headline, sections]) if isinstance(n, Number | Said) and n.release]
+    order += sorted(used - set(order))
+    keys = list(dict.fromkeys(order))
+    manifest = snapshot.manifest()
+    newest = at or max((n.known for n in ()), default=None)
+    lag = any(n.lag for n in _walk([headline, sections]) if isinstance(n, Number))
+    return {
+        "place": found.code,
+        "name": found.name,
+        "as_of": at,
+        "as_of_words": told_day(at) if at else "",
+        "strict": strict,
+        "headline": headline,
+        "sections": sections,
+        "sources": [_source(key, n) for n, key in enumerate(keys, 1)],
+        "limits": list(LIMITS),
+        "lag": lag,
+        "own": any(n.own for n in _walk([headline, sections]) if isinstance(n, Number)),
+        "foot": {
+            "command": command or _command(found.code, at, strict),
+            "package": __version__,
+            "snapshot": str(manifest["version"]),
+            "restricted": bool(manifest.get("restricted")),
+            "newest": newest,
+        },
+    }
+
+
+def _command(code: str, at: date | None, strict: bool) -> str:
+    return f"keruen brief {code}" + (f" --as-of {at}" if at else "") + (" --strict" if strict else "")
+
+
+def brief(
+    place: str | int,
+    *,
+    as_of: str | date | None = None,
+    strict: bool = False,
+    format: str = "html",
+    command: str | None = None,
+) -> str:
+    """A sourced brief of a place as one page of HTML, or as Markdown.
+
+    Parameters
+    ----------
+    place
+        A place, by code or name.
+    as_of
+        Only what was known on that day; nothing known later appears anywhere.
+    strict
+        Leave out figures whose known day rests on a publication lag.
+    format
+        ``html`` (self-contained, no request to anywhere) or ``md``.
+    command
+        The command as typed, for the foot.
+
+    Raises
+    ------
+    UnknownPlace, BadDate, ConceptError
+        If the place, the day or the format is not known.
+
+    Examples
+    --------
+    >>> brief("KAZ", format="md").splitlines()[0]
+    '# Kazakhstan: migration, and who says so'
+    """
+    if format not in ("html", "md"):
+        raise ConceptError(f"{format!r} is not a format of a brief. Use html or md.")
+    return _printed(contents(place, as_of, strict, command), format)
+
+
+def _printed(told: dict[str, Any], format: str) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    room = Environment(
+        loader=PackageLoader("keruen", "data/templates"),
+        autoescape=format == "html",
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    numbers = {s["key"]: s["n"] for s in told["sources"]}
+    labels = {s["key"]: s for s in told["sources"]}
+    room.globals |= {
+        "kind": lambda part: type(part).__name__,
+        "source_of": lambda part: numbers.get(part.release, ""),
+        "tells": lambda part: _tells(part, labels),
+    }
+    room.filters |= {"markdown": _markdown}
+    return room.get_template(f"brief.{format}.j2").render(**told)
+
+
+def _tells(part: Number, sources: dict[str, dict[str, Any]]) -> str:
+    """What hover and focus say of a number."""
+    source = sources.get(part.release, {})
+    words = [source.get("label", part.release)]
+    if source.get("released") and not part.lag:
+        words.append(f"released {source['released']}")
+    if part.status:
+        words.append(part.status)
+    if "sum" in part.mark:
+        words.append("our sum of yearly figures")
+    if len(part.ids) > 1 and "sum" not in part.mark:
+        words.append(f"rests on {len(part.ids)} claims")
+    if part.lag:
+        words.append("read later from a running series, later revision possible")
+    if part.own:
+        words.append("own figures")
+    return "; ".join(words)
+
+
+def _markdown(text: str) -> str:
+    """Text that Markdown prints as it stands: markup of a user's note shows, and does nothing."""
+    text = re.sub(r"\s+", " ", str(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|#])", r"\\\1", text)

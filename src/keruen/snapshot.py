@@ -140,6 +140,10 @@ CELL = ["measure", "stream", "place", "counterpart", "sex", "age", "group", "sta
 """What a figure speaks of; two editions of one family that agree on it and on the value hold one claim."""
 
 
+SAME_CELL = ["measure", "place", "counterpart", "sex", "age", "group", "start", "end"]
+"""What two publishers, or two editions of a running series, must agree on to speak of one figure."""
+
+
 def same(value: pl.Expr, other: pl.Expr) -> pl.Expr:
     """Equal but for the noise that copying and rounding leave."""
     return (value - other).abs() <= 1e-6 * other.abs() + 1e-9
@@ -222,24 +226,37 @@ def repeats(table: pl.DataFrame) -> pl.DataFrame:
             )
             .drop("_theirs")
         )
-    foreign = table["copy_of"].unique().drop_nulls().cast(pl.String).to_list()
-    told = pl.DataFrame(
-        {"copy_of": foreign, "_known": [cards[k].released for k in foreign], "_of": [cards[k].family for k in foreign]},
-        schema={"copy_of": pl.String, "_known": pl.Date, "_of": pl.String},
-    ).with_columns(pl.col("copy_of").cast(table.schema["copy_of"]))
     own = pl.DataFrame(
-        {"release": list(cards), "_own": [c.family for c in cards.values()]},
+        {"release": list(cards), "_own": [c.family or k for k, c in cards.items()]},
         schema={"release": pl.String, "_own": pl.String},
     ).with_columns(pl.col("release").cast(table.schema["release"]))
+    theirs_card = pl.DataFrame(
+        {
+            "copy_of": list(cards),
+            "_of": [c.family or k for k, c in cards.items()],
+            "_released": [c.released for c in cards.values()],
+        },
+        schema={"copy_of": pl.String, "_of": pl.String, "_released": pl.Date},
+    ).with_columns(pl.col("copy_of").cast(table.schema["copy_of"]))
+    # The row that is repeated, where the snapshot holds it; its edition's day where it does not.
+    originals = (
+        table.filter(pl.col("release").is_in(table["copy_of"].drop_nulls().unique().implode()))
+        .select(*SAME_CELL, pl.col("release").cast(table.schema["copy_of"]).alias("copy_of"), "known", "known_basis")
+        .rename({"known": "_known", "known_basis": "_basis"})
+        .unique([*SAME_CELL, "copy_of"], keep="first", maintain_order=True)
+    )
     other = pl.col("_of").is_not_null() & (pl.col("_of") != pl.col("_own"))
     return (
-        table.join(told, on="copy_of", how="left", maintain_order="left")
+        table.join(theirs_card, on="copy_of", how="left", maintain_order="left")
         .join(own, on="release", how="left", maintain_order="left")
+        .join(originals, on=[*SAME_CELL, "copy_of"], how="left", nulls_equal=True, maintain_order="left")
         .with_columns(
-            known=pl.when(other).then(pl.col("_known")).otherwise(pl.col("known")),
-            known_basis=pl.when(other).then(pl.lit("release")).otherwise(pl.col("known_basis").cast(pl.String)),
+            known=pl.when(other).then(pl.coalesce("_known", "_released")).otherwise(pl.col("known")),
+            known_basis=pl.when(other)
+            .then(pl.coalesce(pl.col("_basis").cast(pl.String), pl.lit("release")))
+            .otherwise(pl.col("known_basis").cast(pl.String)),
         )
-        .drop("_known", "_of", "_own")
+        .drop("_known", "_of", "_own", "_released", "_basis")
     )
 
 
@@ -266,35 +283,42 @@ def revised(table: pl.DataFrame) -> pl.DataFrame:
         if not earlier:
             continue
         before = table.filter(pl.col("release").is_in(earlier))
-        covered = before.group_by("measure").agg(pl.col("end").max().alias("_until"))
+        series = ["measure", "place", "counterpart"]
+        covered = before.group_by(series).agg(pl.col("end").max().alias("_until"))
         first = before.sort("known").select(
-            "measure", "place", "start", "end", "value", pl.col("known").alias("_first")
+            *SAME_CELL,
+            pl.col("known").alias("_first"),
+            pl.col("known_basis").alias("_basis"),
+            pl.col("value").alias("_before"),
         )
-        first = first.rename({"value": "_before"}).unique(["measure", "place", "start", "end", "_before"], keep="first")
+        first = first.unique([*SAME_CELL, "_before"], keep="first", maintain_order=True)
         rows = table.with_row_index("_row")
         match = (
-            rows.filter(pl.col("release") == later)
-            .select("_row", "measure", "place", "start", "end", "value")
-            .join(first, on=["measure", "place", "start", "end"], how="inner")
+            rows.filter((pl.col("release") == later) & pl.col("copy_of").is_null())
+            .select("_row", *SAME_CELL, "value")
+            .join(first, on=SAME_CELL, how="inner", nulls_equal=True)
             .filter(same(pl.col("value"), pl.col("_before")))
-            .group_by("_row")
-            .agg(pl.col("_first").min())
+            .sort("_first")
+            .unique("_row", keep="first", maintain_order=True)
+            .select("_row", "_first", "_basis")
         )
         mine = (pl.col("release") == later) & pl.col("copy_of").is_null()
         table = (
             rows.join(match, on="_row", how="left", maintain_order="left")
-            .join(covered, on="measure", how="left", maintain_order="left")
+            .join(covered, on=series, how="left", nulls_equal=True, maintain_order="left")
             .with_columns(
                 known=pl.when(pl.col("_first").is_not_null())
-                .then(pl.min_horizontal("_first", "known"))
+                .then(pl.col("_first"))
                 .when(mine & (pl.col("end") <= pl.col("_until")))
                 .then(pl.lit(cards[later].released))
                 .otherwise(pl.col("known")),
-                known_basis=pl.when(pl.col("_first").is_null() & mine & (pl.col("end") <= pl.col("_until")))
+                known_basis=pl.when(pl.col("_first").is_not_null())
+                .then(pl.col("_basis").cast(pl.String))
+                .when(mine & (pl.col("end") <= pl.col("_until")))
                 .then(pl.lit("release"))
                 .otherwise(pl.col("known_basis").cast(pl.String)),
             )
-            .drop("_row", "_first", "_until")
+            .drop("_row", "_first", "_basis", "_until")
         )
     return table
 

@@ -1,0 +1,215 @@
+"""The commands as a user types them: JSON alone on standard output, errors without a traceback, exit code 2."""
+
+import json
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from keruen.cli import main
+
+
+@pytest.fixture
+def run(monkeypatch, capfd, home):
+    """Call the command line; returns exit code, standard output and standard error."""
+
+    def call(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["keruen", *words])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        told = capfd.readouterr()
+        return code, told.out, told.err
+
+    return call
+
+
+@pytest.fixture
+def ask(run):
+    """The JSON a command prints."""
+
+    def call(*words: str) -> dict:
+        code, out, err = run(*words, "--json")
+        assert code == 0, err
+        return json.loads(out)
+
+    return call
+
+
+FIELDS = {
+    "measure", "stream", "place", "counterpart", "sex", "start", "end", "value", "low", "high", "unit", "status",
+    "definition", "release", "known", "known_basis", "source", "locator", "id", "age", "basis", "flag",
+}  # fmt: skip
+
+
+def test_evidence__its_contract(ask):
+    told = ask("evidence", "KAZ", "--measure", "net_migration", "--as-of", "2018-05-03")
+    assert (told["place"], told["measure"], told["as_of"]) == ("KAZ", "net_migration", "2018-05-03")
+    assert told["observations"]
+    for row in told["observations"]:
+        assert set(row) >= FIELDS
+        assert date.fromisoformat(row["known"]) <= date(2018, 5, 3)
+        assert row["unit"] == "persons"
+        assert row["source"]
+        assert row["locator"]
+
+
+@pytest.mark.parametrize("name", ["Казахстан", "Kazakhstan", "398", "KAZ"])
+def test_evidence__a_place_by_any_name(ask, name):
+    told = ask("evidence", name, "--measure", "stock", "--counterpart", "RUS", "--from", "2020-07-01", "--to", "2020-07-01")
+    both = {(r["release"], r["value"]) for r in told["observations"] if r["sex"] == "all"}
+    assert {("un-ims-2020", 2_476_018), ("un-ims-2024", 579_845)} <= both
+
+
+def test_evidence__the_amnesty_of_2006_with_its_page(ask):
+    told = ask("evidence", "KAZ", "--stream", "labour_unregistered")
+    (row,) = [r for r in told["observations"] if r["value"] == 164_586]
+    assert row["measure"] == "regularised"
+    assert row["start"] == "2006-08-01"
+    assert row["end"] == "2007-01-01"
+    assert "iwpr.net" in row["locator"]
+
+
+def test_evidence__strict_leaves_out_what_rests_on_a_lag(ask):
+    lenient = ask("evidence", "KAZ", "--measure", "net_migration")["observations"]
+    strict = ask("evidence", "KAZ", "--measure", "net_migration", "--strict")["observations"]
+    assert {r["known_basis"] for r in strict} <= {"release", "page", "page year"}
+    assert len(strict) < len(lenient)
+
+
+def test_disagree__its_contract(ask):
+    told = ask("disagree", "KAZ", "--measure", "net_migration")
+    (period,) = [p for p in told["periods"] if (p["start"], p["end"]) == ("2010-07-01", "2015-07-01")]
+    assert period["sign_flips"] is True
+    assert period["low"] <= -26_000 < 159_000 <= period["high"]
+    for claim in period["claims"]:
+        assert set(claim) >= {"id", "release", "value", "unit", "status", "known", "derived_from", "convention"}
+
+
+def test_revisions__its_contract(ask):
+    told = ask("revisions", "--measure", "net_migration", "--top", "20")
+    assert len(told["top"]) == 20
+    assert told["top"][0]["rank"] == 1
+    assert {e["by"] for e in told["errors"]} == {"all", "first figure", "lag", "region", "income"}
+
+
+def test_places__of_a_system(ask):
+    told = ask("places", "--system", "eurasia")
+    assert [p["code"] for p in told["places"]] == ["KAZ", "KGZ", "RUS", "TJK", "TKM", "UZB"]
+
+
+def test_sources__every_release_with_licence_date_and_rows(ask):
+    told = ask("sources")["sources"]
+    for source in told:
+        assert source["licence"], source["key"]
+        assert source["released"], source["key"]
+        assert source["rows"] is not None, source["key"]
+    assert not {s["key"] for s in ask("sources", "--as-of", "2018-05-03")["sources"]} & {"un-wpp-2019", "un-wpp-2024", "un-ims-2019"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("evidence", "KAZ"), ("evidence", "KAZ", "--measure", "stock"), ("disagree", "KAZ"), ("compare", "KAZ", "UZB"),
+        ("corridor", "KAZ", "RUS"), ("revisions",), ("sources",), ("evidence", "KAZ", "--measure", "population"),
+    ],
+)  # fmt: skip
+def test_as_of__nothing_later_is_visible_in_any_command(run, words):
+    code, out, err = run(*words, "--as-of", "2018-05-03", "--json")
+    assert code == 0, err
+    for later in ("un-wpp-2019", "un-wpp-2022", "un-wpp-2024", "un-ims-2019", "un-ims-2020", "un-ims-2024"):
+        assert later not in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("evidence", "Kirgizia"), "Kyrgyzstan"),
+        (("evidence", "KAZ", "--measure", "net_migraton"), "Did you mean net_migration"),
+        (("evidence", "KAZ", "--as-of", "yesterday"), "2018-05-03"),
+        (("evidence", "KAZ", "--stream", "everyone"), "stream"),
+        (("evidence", "KAZ", "--format", "docx"), "csv"),
+        (("disagree", "TKL", "--measure", "ethnic_return"), "Nobody reported"),
+        (("revisions", "--table", "nothing"), "ranking"),
+        (("revisions", "--measure", "gdp", "--family", "nothing"), "two editions"),
+        (("places", "--system", "eurasa"), "eurasia"),
+        (("trace", "nothing:0000"), "nothing:0000"),
+        (("template", "nothing"), "template"),
+        (("add", "no-such-file.csv"), "no-such-file.csv"),
+        (("add", "."), "folder"),
+        (("brief", "KAZ", "--format", "docx"), "html"),
+        (("compile", "no-such-folder"), "folder"),
+    ],
+)
+def test_errors__name_the_remedy_and_end_with_2(run, words, said):
+    code, out, err = run(*words)
+    assert code == 2
+    assert out == ""
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_out__refuses_to_overwrite_without_force(run, tmp_path):
+    path = tmp_path / "kaz.csv"
+    words = ("evidence", "KAZ", "--measure", "net_migration", "--out", str(path))
+    assert run(*words)[0] == 0
+    first = path.read_bytes()
+    code, _, err = run(*words)
+    assert code == 2
+    assert "--force" in err
+    assert path.read_bytes() == first
+    assert run(*words, "--force")[0] == 0
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet", "json", "bib"])
+def test_out__every_format(run, tmp_path, suffix):
+    path = tmp_path / f"kaz.{suffix}"
+    code, out, err = run("evidence", "KAZ", "--measure", "net_migration", "--out", str(path))
+    assert code == 0, err
+    assert out == ""
+    assert path.stat().st_size > 1000
+
+
+def test_commands__end_quietly_when_the_reader_goes_away(home):
+    told = subprocess.run(
+        f"{sys.executable} -m keruen.cli evidence KAZ --json | head -c 10",
+        shell=True, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert told.stderr == ""
+
+
+def test_template__is_itself_valid(run, tmp_path):
+    code, out, _ = run("template", "evidence")
+    assert code == 0
+    path = tmp_path / "mine.csv"
+    path.write_text(out, "utf-8")
+    assert run("add", str(path))[0] == 0
+    again = run("add", str(path), "--json")
+    assert json.loads(again[1])["added"] == 0
+
+
+def test_help__every_command_has_an_example(run):
+    from typer.main import get_command
+
+    from keruen.cli.common import app
+
+    for name, command in get_command(app).commands.items():
+        assert command.help, name
+        if name != "doctor":
+            assert f"keruen {name}" in command.help or name == "places" or "`keruen" in command.help or name == "compile", name
+
+
+def test_version__names_package_and_snapshot(run):
+    code, out, _ = run("--version")
+    assert code == 0
+    assert out.startswith("keruen ")
+    assert "snapshot" in out
+
+
+def test_no_path_of_this_machine_in_what_is_printed(run):
+    _, out, _ = run("sources", "--json")
+    assert str(Path.cwd()) not in out

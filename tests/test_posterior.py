@@ -1,0 +1,117 @@
+"""Diagnostics against arviz's, against obvious chains, and against draws whose calibration is known."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keruen.errors import ModelError, NotConverged
+from keruen.posterior import contraction, diagnose, ess, interval, rank, resample_size, rhat, uniformity
+
+
+def _autoregressive(rho, chains=4, draws=1000, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(chains, draws))
+    for t in range(1, draws):
+        x[:, t] = rho * x[:, t - 1] + np.sqrt(1 - rho**2) * x[:, t]
+    return x
+
+
+# R-hat, bulk and tail of arviz-stats 0.8.0 for _autoregressive(rho, chains, draws, seed).
+PUBLISHED = {
+    (0.0, 4, 1000, 0): (1.0003378426385772, 3926.116904360444, 4027.6939473544007),
+    (0.9, 4, 1000, 1): (1.0290314415582396, 151.47649489172923, 470.2053090671721),
+    (0.5, 3, 501, 2): (1.0065138652966994, 604.9659334661205, 949.2816855144321),
+    (-0.4, 2, 400, 3): (0.9987785689172056, 1788.2207265519944, 807.8319760246433),
+}
+
+
+def test_diagnostics__equal_those_of_arviz():
+    base = pytest.importorskip("arviz_stats.base", reason="arviz-stats is not part of any extra")
+    for rho, chains, draws, seed in PUBLISHED:
+        x = _autoregressive(rho, chains, draws, seed)
+        assert float(rhat(x)) == pytest.approx(float(base.array_stats.rhat(x, chain_axis=0, draw_axis=1)), rel=1e-6)
+        for kind in ("bulk", "tail"):
+            ends = {"prob": (0.05, 0.95)} if kind == "tail" else {}
+            other = float(base.array_stats.ess(x, chain_axis=0, draw_axis=1, method=kind, **ends))
+            assert float(ess(x, kind)) == pytest.approx(other, rel=1e-3), (rho, kind)
+
+
+@pytest.mark.parametrize("case", PUBLISHED)
+def test_diagnostics__equal_printed_values(case):
+    x = _autoregressive(*case)
+    assert (float(rhat(x)), float(ess(x)), float(ess(x, "tail"))) == pytest.approx(PUBLISHED[case], rel=1e-3)
+
+
+def test_ess__of_an_autoregression_is_its_theory():
+    for rho in (0.0, 0.5, 0.9):
+        x = _autoregressive(rho, 8, 20_000)
+        assert float(ess(x)) == pytest.approx(x.size * (1 - rho) / (1 + rho), rel=0.1)
+
+
+def test_rhat__sees_a_shifted_and_a_wider_chain():
+    x = _autoregressive(0.0)
+    assert rhat(x) < 1.01
+    assert rhat(x + np.array([0, 0, 0, 1])[:, None]) > 1.05
+    assert rhat(x * np.array([1, 1, 1, 4])[:, None]) > 1.05
+    assert rhat(np.exp(30 * x)) < 1.01  # ranks do not mind heavy tails
+
+
+def test_diagnostics__work_on_stacks():
+    x = np.stack([_autoregressive(0.3, seed=s) for s in range(3)])
+    assert rhat(x).shape == ess(x).shape == ess(x, "tail").shape == (3,)
+    for i in range(3):
+        assert rhat(x)[i] == pytest.approx(float(rhat(x[i])))
+        assert ess(x)[i] == pytest.approx(float(ess(x[i])))
+
+
+def test_diagnostics__of_a_constant():
+    x = np.ones((4, 100))
+    assert float(rhat(x)) == 1
+    assert float(ess(x)) == 400
+
+
+def test_diagnose__refuses_with_the_remedy():
+    good = _autoregressive(0.0, draws=500)
+    told = diagnose({"a": good, "many": np.stack([good, good[::-1]], -1)})
+    assert (told.chains, told.draws, len(told.table)) == (4, 500, 3)
+    with pytest.raises(NotConverged, match="Ask for more draws"):
+        diagnose({"a": good, "slow": _autoregressive(0.995, draws=500)})
+    assert diagnose({"slow": _autoregressive(0.995, draws=500)}, strict=False).worst[0] == "slow"
+    with pytest.raises(NotConverged, match="not finite"):
+        diagnose({"a": np.full((2, 10), np.nan)})
+    with pytest.raises(ModelError, match="at least 4 draws"):
+        rhat(np.ones((2, 2)))
+
+
+def test_interval__holds_its_mass():
+    low, median, high = interval(np.random.default_rng(0).normal(size=(50_000, 2)), 0.8)
+    assert np.allclose([low, median, high], [[-1.2816] * 2, [0] * 2, [1.2816] * 2], atol=0.03)
+
+
+def test_rank__breaks_ties_at_random_and_stays_uniform():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 4000).astype(float)
+    draws = rng.integers(0, 3, (99, 4000)).astype(float)
+    ranks = rank(truth, draws, rng)
+    assert ranks.min() >= 0
+    assert ranks.max() <= 99
+    assert uniformity(ranks, 99) > 0.001
+    assert uniformity(rank(truth + 0.8, draws, rng), 99) < 1e-6
+
+
+def test_uniformity__needs_equal_bins():
+    with pytest.raises(ModelError, match="equal bins"):
+        uniformity([1, 2, 3], 100)
+
+
+def test_contraction__from_nothing_to_all():
+    rng = np.random.default_rng(0)
+    assert contraction(rng.normal(size=100_000)) == pytest.approx(0, abs=0.02)
+    assert contraction(rng.normal(size=100_000) / 2) == pytest.approx(0.75, abs=0.02)
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=1, max_size=50))
+@settings(max_examples=50, deadline=None)
+def test_resample_size__lies_between_one_and_all(weights):
+    assert 1 - 1e-9 <= resample_size(np.array(weights)) <= len(weights) + 1e-9

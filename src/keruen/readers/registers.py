@@ -89,7 +89,9 @@ def told(folder: Path) -> pl.DataFrame:
     if len(odd):
         said = odd.select("measure", "unit", "definition").unique().rows()[:5]
         raise UnreadableSource(f"{len(odd)} rows have a measure, unit or definition that no card is for: {said}")
-    plain = note.str.replace(r"^(OUR SUBTRACTION|arrivals minus departures \(subtraction by[^)]*\))(; )?", "")
+    # What the balance is made of stands in `convention`, and the edition on the card.
+    machinery = r"^(OUR SUBTRACTION|arrivals minus departures \(subtraction by[^)]*\)|file version .*)(; )?"
+    plain = note.str.replace(machinery, "")
     return rows.select(
         pl.col("_measure").alias("measure"),
         pl.col("country").alias("place"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -15,7 +16,14 @@ RATES = {
     "cnmr": "net_migration_rate", "growthrate": "growth_rate", "srb": "sex_ratio_at_birth",
 }  # fmt: skip
 COUNTS = {"births": "births", "deaths": "deaths", "PopChange": "population_change"}
-BOUNDS = {"80% lower": ("low", 0.8), "80% upper": ("high", 0.8), "95% lower": ("low", 0.95), "95% upper": ("high", 0.95)}
+BOUNDS = {
+    "80% lower": ("low", 0.8),
+    "80% upper": ("high", 0.8),
+    "95% lower": ("low", 0.95),
+    "95% upper": ("high", 0.95),
+}
+
+EDITION_2019 = date(2019, 6, 17)
 
 
 def release(vintage: str = "vintage") -> pl.Expr:
@@ -46,7 +54,9 @@ def claims(folder: Path) -> Iterator[pl.DataFrame]:
 def five_year_net_migration(folder: Path) -> pl.DataFrame:
     """Net migration by five-year period, mid-year to mid-year; editions 2008 to 2019, and projections of 2024."""
     raw = table(folder, "wpp_net_migration_5year_vintages.csv.gz")
-    columns(raw, "iso3", "location_code", "period_start", "period_end", "sex", "value", "variant", "computed", "vintage")
+    columns(
+        raw, "iso3", "location_code", "period_start", "period_end", "sex", "value", "variant", "computed", "vintage"
+    )
     return evidence.claims(
         raw.select(
             place_code().alias("place"),
@@ -109,7 +119,10 @@ def demography(folder: Path) -> pl.DataFrame:
             pl.col("indicator").replace_strict(COUNTS | RATES).alias("measure"),
             pl.date("year", 1, 1).alias("start"),
             pl.date(pl.col("year") + 1, 1, 1).alias("end"),
-            pl.when(pl.col("indicator").is_in(list(COUNTS))).then(thousands()).otherwise(pl.col("value")).alias("value"),
+            pl.when(pl.col("indicator").is_in(list(COUNTS)))
+            .then(thousands())
+            .otherwise(pl.col("value"))
+            .alias("value"),
             pl.when(pl.col("indicator").is_in(list(COUNTS))).then(pl.lit("thousand")).alias("printed_unit"),
             status(),
             release(),
@@ -119,7 +132,11 @@ def demography(folder: Path) -> pl.DataFrame:
 
 
 def population(folder: Path) -> pl.DataFrame:
-    """Population on 1 July by sex, projections of 2022 and 2024, with bounds and fertility variants."""
+    """Population by sex, projections of 2022 and 2024, with bounds and fertility variants.
+
+    These are of 31 December, as the UN's package of data carries them, not of 1 July: the mean of two of them is the
+    mid-year figure that the World Bank repeats from the edition.
+    """
     raw = table(folder, "wpp_population_projection_2022_2024.csv.gz")
     columns(raw, "iso3", "location_code", "year", "sex", "value", "variant", "vintage")
     named = raw.with_columns(place_code().alias("place"), thousands(), release())
@@ -134,8 +151,8 @@ def population(folder: Path) -> pl.DataFrame:
         both.select(
             "place",
             pl.col("sex").replace("total", "all"),
-            pl.date("year", 7, 1).alias("start"),
-            pl.date("year", 7, 1).alias("end"),
+            pl.date("year", 12, 31).alias("start"),
+            pl.date("year", 12, 31).alias("end"),
             "value", "low", "high", "level", "release", "definition",
         ),
         measure="population",
@@ -166,7 +183,8 @@ def edition_2019(folder: Path) -> pl.DataFrame:
             pl.when(stock).then(start).otherwise(after).alias("end"),
             pl.when(counted).then(thousands()).otherwise(pl.col("value")).alias("value"),
             pl.when(counted).then(pl.lit("thousand")).alias("printed_unit"),
-            status(),
+            # What lay ahead on the day of release was a projection, whatever the table calls it.
+            pl.when(start > pl.lit(EDITION_2019)).then(pl.lit("projection")).otherwise(status()).alias("status"),
         ),
         definition="un_demography",
         release="un-wpp-2019",

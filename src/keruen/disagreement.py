@@ -278,13 +278,13 @@ class Revisions:
     ranking
         Places by how much their past was rewritten.
     denominator
-        The release whose population the rates rest on, or nothing where none was known by that day.
+        The releases whose mid-year populations the rates rest on; a place without one has no rate.
     """
 
     moves: pl.DataFrame
     errors: pl.DataFrame
     ranking: pl.DataFrame
-    denominator: str | None
+    denominator: tuple[str, ...]
 
 
 def revisions(
@@ -373,8 +373,8 @@ def revisions(
     return Revisions(moves, _errors(moves), _ranking(moves), denominator)
 
 
-def _with_rates(moves: pl.DataFrame, as_of: str | date | None) -> tuple[pl.DataFrame, str | None]:
-    """Changes as rates; the population is of the newest edition known that day, at the middle of the period."""
+def _with_rates(moves: pl.DataFrame, as_of: str | date | None) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Changes as rates; the population is the newest mid-year figure known that day, at the middle of the period."""
     change = pl.col("after") - pl.col("before")
     moves = moves.with_columns(
         change=change,
@@ -383,25 +383,29 @@ def _with_rates(moves: pl.DataFrame, as_of: str | date | None) -> tuple[pl.DataF
         carried=change.abs() <= 1e-6 * pl.col("before").abs() + 1e-9,
         lag=(pl.col("released") - pl.col("end")).dt.total_days() / 365.25,
     )
-    people = store.evidence(None, "population", sex="all", stream="all", as_of=as_of)
-    people = people.filter(
-        (pl.col("group") == "all") & (pl.col("age") == "all") & pl.col("release").str.starts_with("un-wpp")
-        | (pl.col("copy_of").fill_null("").str.starts_with("un-wpp"))
-    ).drop_nulls("value")  # fmt: skip
-    if people.is_empty():
-        return moves.with_columns(change_rate=pl.lit(None, pl.Float64)), None
-    newest = people.sort("known")["release"][-1]
-    at = people.filter(pl.col("release") == newest).select(
-        "place", pl.col("start").dt.year().alias("_year"), pl.col("value").alias("_people")
+    people = (
+        store.evidence(None, "population", sex="all", stream="all", as_of=as_of)
+        .filter(
+            (pl.col("group") == "all") & (pl.col("age") == "all") & ~pl.col("definition").is_in(DEFINITIONS_OF_VARIANTS)
+        )
+        .filter((pl.col("start") == pl.col("end")) & (pl.col("start").dt.month() == 7) & pl.col("value").is_not_null())
+        .sort("known", "release")
+        .select(
+            "place",
+            pl.col("start").dt.year().cast(pl.Int32).alias("_year"),
+            pl.col("value").alias("_people"),
+            "release",
+        )
+        .unique(["place", "_year"], keep="last", maintain_order=True)
     )
-    at = at.unique(["place", "_year"])
     years = (_months(pl.col("end")) - _months(pl.col("start"))) / 12
     middle = (_months(pl.col("start")) + _months(pl.col("end"))) // 24
     moves = moves.with_columns(_year=middle.cast(pl.Int32)).join(
-        at.with_columns(pl.col("_year").cast(pl.Int32)), on=["place", "_year"], how="left", maintain_order="left"
+        people, on=["place", "_year"], how="left", maintain_order="left"
     )
     rate = 1000 * pl.col("change") / (pl.col("_people") * pl.when(years > 0).then(years))
-    return moves.with_columns(change_rate=rate).drop("_year", "_people"), newest
+    used = sorted(set(moves["release"].drop_nulls()))
+    return moves.with_columns(change_rate=rate).drop("_year", "_people", "release"), tuple(used)
 
 
 def _with_groups(moves: pl.DataFrame, as_of: str | date | None) -> pl.DataFrame:

@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from keruen.errors import NoEvidence, VocabularyError, need
+from keruen.estimators.corridors import concentration
 
 LABOUR_SHARE = 0.55
 """Part of income that goes to labour: a round value, assumed, not estimated here."""
@@ -451,8 +452,6 @@ def network(money: xr.DataArray, *, seeds: int = 20, resolution: float = 1.0) ->
     ----------
     Blondel, Guillaume, Lambiotte and Lefebvre (2008), Journal of Statistical Mechanics P10008.
     """
-    from keruen.remittances import concentration
-
     nx = need("networkx", "network")
     flows = money.median("draw") if "draw" in money.dims else money
     flows = flows.transpose("receiving", "sending")

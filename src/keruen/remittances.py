@@ -15,396 +15,17 @@ from datetime import date
 import numpy as np
 import polars as pl
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
 
-from keruen.errors import FaultyTable, InfeasibleMargins, NoEvidence, VocabularyError
-from keruen.places import places
+from keruen import snapshot, store
+from keruen.errors import NoEvidence, VocabularyError
+from keruen.estimators.corridors import BETA, Array, concentration, matrix, per_migrant, rival_stocks, spread
+from keruen.places import countries, places
+from keruen.places import place as one_place
 from keruen.provenance import releases
 from keruen.vocabulary import suggest
 
-METHODS = ("stocks", "incomes", "ratha_shaw")
-"""Weights of a migrant: the same for all; the host's income; the host's and the home's (Ratha and Shaw 2007)."""
-
-BETA = 0.75
-"""How much of a gain in income a migrant sends on, by Ratha and Shaw; a parameter wherever it is used."""
-
 ABSENT_IS_ZERO = "corridors that an edition does not print are read as empty: its origins sum to its totals"
 MID = "a year's stock is interpolated between an edition's points; before the first and after the last it is held"
-
-Array = NDArray[np.float64]
-
-
-# ---------------------------------------------------------------- numbers that know nothing of the world
-
-
-def per_migrant(home: ArrayLike, host: ArrayLike, *, method: str = "ratha_shaw", beta: float = BETA) -> Array:
-    """What one migrant sends, up to a constant of the receiving place.
-
-    Parameters
-    ----------
-    home
-        Income per head of the receiving places, current USD, shape (receiving,).
-    host
-        Income per head of the sending places, current USD, shape (sending,).
-    method
-        ``stocks``: everyone sends alike. ``incomes``: as much as the host's income. ``ratha_shaw``: the home's income,
-        and of what the host pays above it the power `beta`.
-    beta
-        The exponent, above 0 and at most 1.
-
-    Returns
-    -------
-    Weights, shape (receiving, sending). Those of ``ratha_shaw`` depend on the unit of income: a power of dollars is
-    not a power of thousands of dollars.
-
-    References
-    ----------
-    Ratha and Shaw (2007), South-South Migration and Remittances, World Bank Working Paper 102.
-
-    Examples
-    --------
-    >>> per_migrant([1000.0], [500.0, 11000.0]).round(6).tolist()
-    [[1000.0, 2000.0]]
-    """
-    if method not in METHODS:
-        raise VocabularyError(f"{method!r} is not a way to weigh migrants. {suggest(method, METHODS)}")
-    if not 0 < beta <= 1:
-        raise VocabularyError(f"The exponent beta is {beta:g}; it lies above 0 and at most at 1 (0.75 by default).")
-    y, Y = np.asarray(home, float)[:, None], np.asarray(host, float)[None, :]
-    if method == "stocks":
-        return np.ones((y.size, Y.size))
-    if np.any(y < 0) or np.any(Y < 0):
-        raise VocabularyError("An income per head is below zero; give current USD.")
-    if method == "incomes":
-        return np.broadcast_to(Y, (y.size, Y.size)).copy()
-    with np.errstate(invalid="ignore"):
-        return np.asarray(y + np.maximum(Y - y, 0.0) ** beta, float)
-
-
-def allocated(inflows: ArrayLike, stock: ArrayLike, weights: ArrayLike) -> Array:
-    """Spread every inflow over the hosts of the people who may have sent it.
-
-    Parameters
-    ----------
-    inflows
-        Received by every place, shape (receiving,), USD. Absent (NaN) stays absent in the whole row.
-    stock
-        People of the receiving place who live in the sending one, shape (..., receiving, sending), persons. The
-        diagonal is not read: who stayed sends nothing home.
-    weights
-        Of one migrant, shape (receiving, sending).
-
-    Returns
-    -------
-    Remittances, the shape of `stock`. Every row sums to its inflow; the row of a place with nobody abroad is zero.
-    """
-    people = np.array(stock, float)
-    received = np.asarray(inflows, float)
-    np.einsum("...ii->...i", people)[...] = 0.0
-    mass = np.where(people > 0, people * np.asarray(weights, float), 0.0)
-    largest = mass.max(axis=-1, keepdims=True)
-    mass = np.divide(mass, largest, out=np.zeros_like(mass), where=largest > 0)  # tiny masses keep their digits
-    total = mass.sum(axis=-1, keepdims=True)
-    share = np.divide(mass, total, out=np.zeros_like(mass), where=total > 0)
-    return np.asarray(received[..., :, None] * share, float)
-
-
-def concentration(amounts: ArrayLike) -> dict[str, float]:
-    """How far an income hangs on few hosts.
-
-    Parameters
-    ----------
-    amounts
-        Received from each host, one unit; absent hosts (NaN) are left out.
-
-    Returns
-    -------
-    ``hhi`` (sum of squared shares, 1 for one host), ``effective`` (exponential of the entropy of the shares: the
-    number of equal hosts that would be as even) and ``largest`` (the largest share). All NaN where nothing came.
-
-    Examples
-    --------
-    >>> concentration([3.0, 3.0, 3.0, 3.0])["effective"]
-    4.0
-    """
-    x = np.asarray(amounts, float)
-    x = x[~np.isnan(x)]
-    if np.any(x < 0):
-        raise VocabularyError("An amount is below zero; concentration is of what was received.")
-    total = x.sum()
-    if not total > 0:
-        return {"hhi": float("nan"), "effective": float("nan"), "largest": float("nan")}
-    s = x / total
-    some = s[s > 0]
-    return {
-        "hhi": float((s**2).sum()),
-        "effective": round(float(np.exp(-(some * np.log(some)).sum())), 12),
-        "largest": float(s.max()),
-    }
-
-
-# ---------------------------------------------------------------- labelled tables
-
-
-def checked_matrix(matrix: xr.DataArray | pl.DataFrame, name: str = "matrix") -> xr.DataArray:
-    """A user's own matrix of remittances, if every cell is labelled and none is negative.
-
-    Parameters
-    ----------
-    matrix
-        An array with dims (receiving, sending), or a table with the columns ``receiving``, ``sending``, ``usd``.
-    name
-        What to call it in a message.
-
-    Returns
-    -------
-    An array of dims (receiving, sending), USD, with places by code.
-
-    Raises
-    ------
-    FaultyTable
-        With every fault: negative, infinite or missing cells, cells without a place, places that no list knows, and
-        corridors told twice.
-
-    Examples
-    --------
-    >>> table = pl.DataFrame({"receiving": ["TJK", "KGZ"], "sending": ["RUS", "RUS"], "usd": [3.0, 2.0]})
-    >>> checked_matrix(table).sel(receiving="TJK", sending="RUS").item()
-    3.0
-    """
-    if isinstance(matrix, xr.DataArray):
-        missing = {"receiving", "sending"} - set(matrix.dims)
-        if missing:
-            raise FaultyTable(name, [f"dimension {m!r} is missing; name the two ends" for m in sorted(missing)])
-        bare = [d for d in ("receiving", "sending") if d not in matrix.coords]
-        if bare:
-            raise FaultyTable(name, [f"dimension {d!r} has no labels; give place codes" for d in bare])
-        r, s = matrix["receiving"].values, matrix["sending"].values
-        values = matrix.transpose("receiving", "sending").values
-        table = pl.DataFrame(
-            {"receiving": np.repeat(r, len(s)).tolist(), "sending": np.tile(s, len(r)).tolist(), "usd": values.ravel()}
-        ).filter(pl.col("usd").is_not_nan())
-    else:
-        lost = [c for c in ("receiving", "sending", "usd") if c not in matrix.columns]
-        if lost:
-            raise FaultyTable(name, [f"column {c!r} is missing; give receiving, sending, usd" for c in lost])
-        table = matrix.select("receiving", "sending", "usd")
-    faults: list[str] = []
-    known, seen = places(), set()
-    for row, (r, s, usd) in enumerate(table.iter_rows(), start=1):
-        for end, code in (("receiving", r), ("sending", s)):
-            if code is None or not str(code).strip():
-                faults.append(f"row {row}, {end}: the cell is not labelled; name the place")
-            elif code not in known:
-                faults.append(f"row {row}, {end}: no place has the code {code!r}; give ISO 3166 codes (keruen places)")
-        if usd is None or not np.isfinite(usd):
-            faults.append(f"row {row}, usd: the cell is empty or not a number; leave the row out if nobody reported it")
-        elif usd < 0:
-            faults.append(f"row {row}, usd: {usd:g} is below zero; give what was received, never a balance")
-        if (r, s) in seen:
-            faults.append(f"row {row}, sending: the corridor {s} to {r} stands there twice; keep one row")
-        seen.add((r, s))
-    if faults:
-        raise FaultyTable(name, faults)
-    return _spread(table, sorted({*table["receiving"], *table["sending"]}), "receiving", "sending", "usd", np.nan)
-
-
-def _spread(table: pl.DataFrame, codes: Sequence[str], row: str, column: str, value: str, empty: float) -> xr.DataArray:
-    at = {code: i for i, code in enumerate(codes)}
-    told = table.filter(pl.col(row).is_in(list(codes)) & pl.col(column).is_in(list(codes)))
-    out = np.full((len(codes), len(codes)), empty)
-    out[[at[c] for c in told[row]], [at[c] for c in told[column]]] = told[value].to_numpy()
-    return xr.DataArray(out, dims=(row, column), coords={row: list(codes), column: list(codes)})
-
-
-def matrix(
-    inflows: xr.DataArray,
-    stock: xr.DataArray,
-    income: xr.DataArray | None = None,
-    *,
-    method: str = "ratha_shaw",
-    beta: float = BETA,
-    strict: bool = False,
-) -> xr.DataArray:
-    """Remittances from every host to every home, by spreading inflows over stocks.
-
-    Parameters
-    ----------
-    inflows
-        USD received in a year, dims (receiving,). NaN where nobody reported.
-    stock
-        Persons by birthplace and residence, dims (birthplace, residence), and (draw,) if there are several.
-    income
-        Income per head, current USD, dims (place,); needed for ``incomes`` and ``ratha_shaw``.
-    method, beta
-        See :func:`per_migrant`.
-    strict
-        Raise where a place received money and has nobody abroad; by default its row is zero and the sum that could
-        not be allocated is told in ``attrs["unallocated"]``.
-
-    Returns
-    -------
-    Remittances in USD, dims (draw, receiving, sending). Rows sum to the inflows.
-
-    Raises
-    ------
-    InfeasibleMargins
-        If stock or inflows are negative or absent where they must not be.
-    NoEvidence
-        If an income is missing of a place that has migrants.
-    VocabularyError
-        If the labels of the arguments are not the same places.
-
-    Examples
-    --------
-    >>> ends = {"birthplace": ["A", "B"], "residence": ["A", "B"]}
-    >>> people = xr.DataArray([[0.0, 10.0], [5.0, 0.0]], dims=("birthplace", "residence"), coords=ends)
-    >>> money = xr.DataArray([7.0, 3.0], dims="receiving", coords={"receiving": ["A", "B"]})
-    >>> matrix(money, people, method="stocks").isel(draw=0).values.tolist()
-    [[0.0, 7.0], [3.0, 0.0]]
-    """
-    codes = [str(c) for c in stock["birthplace"].values]
-    if codes != [str(c) for c in stock["residence"].values] or codes != [str(c) for c in inflows["receiving"].values]:
-        raise VocabularyError("Stock and inflows must tell the same places in the same order; reindex them first.")
-    people = stock if "draw" in stock.dims else stock.expand_dims(draw=[0])
-    people = people.transpose("draw", "birthplace", "residence")
-    crowd, money = people.values, np.asarray(inflows.values, float)
-    off = ~np.eye(len(codes), dtype=bool)
-    if np.isnan(crowd[:, off]).any() or (crowd[:, off] < 0).any():
-        raise InfeasibleMargins(
-            "A stock is absent or negative. Fill corridors by a rule that you name, or drop the place."
-        )
-    if (money < 0).any():
-        worst = codes[int(np.nanargmin(money))]
-        raise InfeasibleMargins(f"{worst} receives {np.nanmin(money):g} USD; an inflow cannot be negative.")
-    wages = np.ones(len(codes))
-    if method != "stocks":
-        if income is None:
-            raise NoEvidence(f"The method {method!r} needs incomes per head; give income=, or take method='stocks'.")
-        wages = income.reindex(place=codes).values.astype(float)
-        both = (crowd * off).sum(axis=0)
-        needed = (both.sum(axis=0) > 0) | ((both.sum(axis=1) > 0) & ~np.isnan(money))
-        lacking = [c for c, y, n in zip(codes, wages, needed, strict=True) if np.isnan(y) and n]
-        if lacking:
-            raise NoEvidence(
-                f"No income per head of {', '.join(lacking[:8])}{' …' if len(lacking) > 8 else ''}. "
-                "Give it in income=, or take method='stocks'."
-            )
-        wages = np.nan_to_num(wages)
-    made = allocated(money, crowd, per_migrant(wages, wages, method=method, beta=beta))
-    left = ~(np.nansum(made, axis=-1) > 0).all(axis=0) & (money > 0)
-    if strict and left.any():
-        raise InfeasibleMargins(
-            f"{', '.join(c for c, x in zip(codes, left, strict=True) if x)}: money came, but the stock knows nobody "
-            "abroad. Take another edition of the stock, or strict=False to leave it unallocated."
-        )
-    out = xr.DataArray(
-        made, dims=("draw", "receiving", "sending"), name="remittances",
-        coords={"draw": people["draw"].values, "receiving": codes, "sending": codes},
-    )  # fmt: skip
-    out.attrs |= {"units": "USD", "method": method, "beta": beta}
-    out.attrs["unallocated"] = {c: float(v) for c, v, x in zip(codes, money, left, strict=True) if x}
-    return out
-
-
-def rival_stocks(editions: Mapping[str, xr.DataArray], rng: np.random.Generator, draws: int) -> xr.DataArray:
-    """Draws of a stock from rival editions.
-
-    An edition is made host by host, from that host's census or register: each draw takes for every residence one of
-    the editions that know it, all alike. What they share stays shared: a copy carried from edition to edition cannot
-    differ, so the spread is a floor of the doubt, not the whole of it.
-
-    Parameters
-    ----------
-    editions
-        Persons, dims (birthplace, residence), by edition, on the same labels, newest last.
-    rng
-        Source of randomness.
-    draws
-        How many; one draw is the newest edition that knows each host, without chance.
-
-    Returns
-    -------
-    Persons, dims (draw, birthplace, residence).
-    """
-    if not editions:
-        raise NoEvidence("There is no edition of the stock to draw from.")
-    tables = np.stack([e.values for e in editions.values()])
-    knows = np.nansum(tables, axis=1) > 0
-    n, hosts = len(tables), tables.shape[2]
-    if draws == 1:
-        newest = np.array([[max(np.flatnonzero(knows[:, h]), default=n - 1) for h in range(hosts)]])
-    else:
-        chance = rng.random((draws, n, hosts))
-        newest = np.where(knows | ~knows.any(axis=0), chance, -1.0).argmax(axis=1)
-    first = next(iter(editions.values()))
-    picked = np.empty((draws, first.shape[0], hosts))
-    for h in range(hosts):
-        picked[:, :, h] = tables[newest[:, h], :, h]
-    return xr.DataArray(
-        picked,
-        dims=("draw", "birthplace", "residence"),
-        coords={
-            "draw": np.arange(draws),
-            "birthplace": first["birthplace"].values,
-            "residence": first["residence"].values,
-        },
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two matrices, cell by cell.
-
-    ``correlation`` is of USD, ``log_correlation`` of the logarithms where both are positive, ``rank`` that of ranks;
-    ``log_error`` the mean of |ln ours − ln theirs|; ``moved`` the part of the money that would have to change corridor
-    for the two to agree; ``differences`` the largest gaps.
-    """
-
-    cells: int
-    correlation: float
-    log_correlation: float
-    rank: float
-    log_error: float
-    moved: float
-    differences: pl.DataFrame = field(repr=False)
-
-
-def compare_matrices(ours: xr.DataArray, theirs: xr.DataArray, *, top: int = 10) -> Comparison:
-    """How near one matrix comes to another, over the cells that both tell.
-
-    Parameters
-    ----------
-    ours, theirs
-        USD, dims (receiving, sending); absent cells are not compared.
-    top
-        How many of the largest differences to list.
-    """
-    if "draw" in ours.dims:
-        ours = ours.median("draw")
-    a, b = xr.align(ours.transpose("receiving", "sending"), theirs.transpose("receiving", "sending"), join="inner")
-    x, y = a.values.ravel(), b.values.ravel()
-    both = ~np.isnan(x) & ~np.isnan(y)
-    if both.sum() < 3:
-        raise NoEvidence(f"The two matrices share {int(both.sum())} cells; a comparison needs three.")
-    pairs = [(r, s) for r in a["receiving"].values for s in a["sending"].values]
-    p, q = x[both], y[both]
-    positive = (p > 0) & (q > 0)
-    lp, lq = np.log(p[positive]), np.log(q[positive])
-    gap = pl.DataFrame(
-        {"receiving": [r for (r, _), k in zip(pairs, both, strict=True) if k],
-         "sending": [s for (_, s), k in zip(pairs, both, strict=True) if k], "ours": p, "theirs": q}
-    ).with_columns(difference=pl.col("ours") - pl.col("theirs"))  # fmt: skip
-    rp, rq = (np.argsort(np.argsort(v)).astype(float) for v in (p[positive], q[positive]))
-    return Comparison(
-        cells=int(both.sum()),
-        correlation=float(np.corrcoef(p, q)[0, 1]),
-        log_correlation=float(np.corrcoef(lp, lq)[0, 1]) if positive.sum() > 2 else float("nan"),
-        rank=float(np.corrcoef(rp, rq)[0, 1]) if positive.sum() > 2 else float("nan"),
-        log_error=float(np.abs(lp - lq).mean()) if positive.any() else float("nan"),
-        moved=float(np.abs(p - q).sum() / 2 / max(q.sum(), 1e-300)),
-        differences=gap.sort(pl.col("difference").abs(), descending=True).head(top),
-    )
 
 
 # ---------------------------------------------------------------- claims, still without a store
@@ -512,7 +133,7 @@ def shares(claims: pl.DataFrame) -> pl.DataFrame:
     published = yearly.filter(pl.col("measure") == "remittances_share_gdp").select(
         "year", "measure", "counterpart", pl.lit(None, pl.Float64).alias("value_usd"),
         pl.col("value").alias("share_gdp"), "release", pl.col("release").alias("gdp_release"),
-        pl.col("derived_from").is_not_null().alias("derived"),
+        (pl.col("derived_from").is_not_null() | pl.col("definition").str.ends_with("_derived")).alias("derived"),
         "convention", pl.col("id").alias("ids"),
     )  # fmt: skip
     table = pl.concat([ours, published], how="vertical_relaxed").cast(SHARES)  # type: ignore[arg-type]
@@ -602,10 +223,10 @@ def yearly_stocks(claims: pl.DataFrame, year: int, codes: Sequence[str]) -> dict
         before = max((p for p in points if p <= year), default=points[0])
         after = min((p for p in points if p >= year), default=points[-1])
         part = (year - before) / (after - before) if before < year < after else 0.0
-        first = _spread(mine.filter(pl.col("at") == before), codes, "counterpart", "place", "value", 0.0)
+        first = spread(mine.filter(pl.col("at") == before), codes, "counterpart", "place", "value", 0.0)
         table = first.values
         if part:
-            later = _spread(mine.filter(pl.col("at") == after), codes, "counterpart", "place", "value", 0.0).values
+            later = spread(mine.filter(pl.col("at") == after), codes, "counterpart", "place", "value", 0.0).values
             table = (1 - part) * table + part * later
         made[name] = xr.DataArray(
             table, dims=("birthplace", "residence"), coords={"birthplace": list(codes), "residence": list(codes)},
@@ -655,3 +276,511 @@ def filled_incomes(income: Mapping[str, float], codes: Iterable[str]) -> tuple[x
             raise NoEvidence(f"No income per head of {code} or of any place near it; give income=.")
         values.append(float(np.median(near)))
     return xr.DataArray(np.array(values), dims="place", coords={"place": codes}), filled
+
+
+# ---------------------------------------------------------------- questions to the evidence
+
+STOCKS = "un-ims"
+"""The family of editions of the stock by birthplace and residence, world-wide."""
+
+PRICES = {"current": "gdp_per_capita", "ppp": "gdp_per_capita_ppp"}
+"""Income per head at market prices and rates, or at purchasing power."""
+
+SPEAKS = 5
+"""For so many years after its last point an edition still speaks; then it is no witness any more."""
+
+
+def _editions(as_of: str | date | None, chosen: Sequence[str] | None = None) -> list[str]:
+    from keruen.provenance import day
+
+    until = day(as_of, last=True) if as_of is not None else None
+    known = [r for r in releases().values() if r.family == STOCKS and (until is None or r.released <= until)]
+    keys = [r.key for r in sorted(known, key=lambda r: r.released)]
+    for name in chosen or ():
+        if name not in keys:
+            raise VocabularyError(f"{name!r} is not an edition of the stock known then. {suggest(name, keys)}")
+    return [k for k in keys if chosen is None or k in chosen]
+
+
+def world_stocks(
+    year: int, *, editions: Sequence[str] | None = None, as_of: str | date | None = None
+) -> dict[str, xr.DataArray]:
+    """The world's stock of a year in every edition that speaks of it, by birthplace and residence.
+
+    Raises
+    ------
+    NoEvidence
+        If no edition known on that day speaks of the year.
+    """
+    rows = store.evidence(
+        measure="stock", release=_editions(as_of, editions), sex="all", as_of=as_of,
+        since=f"{year - SPEAKS}-01-01", until=f"{year + SPEAKS}-12-31",
+    )  # fmt: skip
+    if rows.is_empty():
+        raise NoEvidence(f"No edition of the stock speaks of {year}; they cover 1990 to 2024, and five years more.")
+    return yearly_stocks(rows, year, [p.code for p in countries()])
+
+
+def _income(
+    year: int, codes: Sequence[str], as_of: str | date | None, prices: str
+) -> tuple[xr.DataArray, list[str], list[str]]:
+    if prices not in PRICES:
+        raise VocabularyError(f"{prices!r} is not a price level of incomes. {suggest(prices, PRICES)}")
+    word = PRICES[prices]
+    told = newest(store.evidence(measure=word, since=f"{year}-01-01", until=f"{year}-12-31", as_of=as_of), word, year)
+    filled, lacking = filled_incomes(dict(zip(told["place"], told["value"], strict=True)), codes)
+    return filled, lacking, sorted(told["release"].cast(pl.String).unique())
+
+
+def remittance_matrix(
+    year: int,
+    *,
+    method: str = "ratha_shaw",
+    beta: float = BETA,
+    edition: str | Sequence[str] | None = None,
+    inflows: xr.DataArray | None = None,
+    stock: xr.DataArray | Mapping[str, xr.DataArray] | None = None,
+    income: xr.DataArray | None = None,
+    prices: str = "current",
+    draws: int = 1,
+    seed: int = 0,
+    as_of: str | date | None = None,
+) -> xr.DataArray:
+    """The world's remittances of a year, from every host to every home.
+
+    Parameters
+    ----------
+    year
+        A calendar year.
+    method, beta
+        How migrants are weighed, see :func:`per_migrant`.
+    edition
+        One edition of the stock, or several; by default all that speak of the year.
+    inflows, stock, income
+        Your own in place of the evidence: USD by ``receiving``; persons by (birthplace, residence), or several by
+        name; income per head by ``place``.
+    prices
+        Of incomes taken from the evidence: ``current`` USD, or ``ppp``, which comes nearer to the published matrices.
+    draws
+        One is the newest edition; more draw each host's migrants from rival editions, and each inflow from its rival
+        editions.
+    seed
+        Of the random draws.
+    as_of
+        Only what was known on that day.
+
+    Returns
+    -------
+    USD, dims (draw, receiving, sending). ``attrs`` tell method, editions, conventions, places whose income was filled
+    from their neighbours (``filled_incomes``) and inflows that no stock could allocate (``unallocated``).
+
+    References
+    ----------
+    Ratha and Shaw (2007), South-South Migration and Remittances, World Bank Working Paper 102.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = [edition] if isinstance(edition, str) else edition
+    if isinstance(stock, xr.DataArray):
+        people, names = stock, ["own"]
+    else:
+        tables = dict(stock) if stock is not None else world_stocks(year, editions=chosen, as_of=as_of)
+        people, names = rival_stocks(tables, rng, draws), list(tables)
+    codes = [str(c) for c in people["birthplace"].values]
+    money_releases: list[str] = []
+    if inflows is None:
+        told = store.evidence(
+            measure="remittances_received", since=f"{year}-01-01", until=f"{year}-12-31", as_of=as_of
+        )  # fmt: skip
+        if told.is_empty():
+            raise NoEvidence(f"Nobody reported remittances received in {year}; give inflows=.")
+        rivals = _rival_inflows(told, year, codes, rng, draws)
+        money_releases = sorted(told["release"].cast(pl.String).unique())
+    else:
+        rivals = np.broadcast_to(inflows.reindex(receiving=codes).values.astype(float), (1, len(codes)))
+    filled: list[str] = []
+    income_releases: list[str] = []
+    if income is None and method != "stocks":
+        income, filled, income_releases = _income(year, codes, as_of, prices)
+    first = xr.DataArray(rivals[0], dims="receiving", coords={"receiving": codes})
+    made = matrix(first, people, income, method=method, beta=beta)
+    if len(rivals) > 1:  # every row scales with its inflow
+        scale = np.divide(rivals, rivals[0], out=np.ones_like(rivals), where=rivals[0] > 0)
+        made = (made * xr.DataArray(scale, dims=("draw", "receiving"), coords={"draw": made["draw"]})).assign_attrs(
+            made.attrs
+        )
+    made.attrs |= {
+        "year": year, "editions": names, "filled_incomes": filled, "conventions": [ABSENT_IS_ZERO, MID],
+        "releases": sorted({*(n for n in names if n in releases()), *money_releases, *income_releases}),
+    }  # fmt: skip
+    return made.transpose("draw", "receiving", "sending")
+
+
+def _rival_inflows(
+    claims: pl.DataFrame, year: int, codes: Sequence[str], rng: np.random.Generator, draws: int
+) -> Array:
+    """Draws of the inflow of a year, shape (draw, place); one draw is the newest edition's."""
+    cards = releases()
+    told = _yearly(claims).filter((pl.col("year") == year) & pl.col("counterpart").is_null())
+    names = sorted(
+        told["release"].cast(pl.String).unique(), key=lambda r: (cards[r].released if r in cards else date.max, r)
+    )
+    at = {c: i for i, c in enumerate(codes)}
+    table = np.full((len(names), len(codes)), np.nan)
+    for n, name in enumerate(names):
+        for place, value in told.filter(pl.col("release") == name).select("place", "value").iter_rows():
+            if place in at:
+                table[n, at[place]] = value
+    there = ~np.isnan(table)
+    if draws == 1:
+        pick = np.array([[max(np.flatnonzero(there[:, i]), default=0) for i in range(len(codes))]])
+    else:
+        pick = np.where(there | ~there.any(axis=0), rng.random((draws, *table.shape)), -1.0).argmax(axis=1)
+        pick[0] = [max(np.flatnonzero(there[:, i]), default=0) for i in range(len(codes))]
+    return np.take_along_axis(table, pick, axis=0)
+
+
+def published_matrix(release: str) -> xr.DataArray:
+    """One of the World Bank's bilateral matrices: USD, dims (receiving, sending); what it does not print is absent.
+
+    Examples
+    --------
+    >>> published_matrix("world-bank-remittances-2022-12").attrs["year"]
+    2021
+    """
+    rows = store.evidence(measure="remittances", release=release)
+    rows = rows.filter(pl.col("counterpart").is_not_null())
+    if rows.is_empty():
+        raise NoEvidence(f"The release {release!r} holds no bilateral remittances.")
+    codes = [p.code for p in countries()]
+    made = spread(rows, codes, "place", "counterpart", "value", np.nan)
+    made = made.rename(place="receiving", counterpart="sending")
+    made.attrs |= {"units": "USD", "release": release, "year": rows["start"].dt.year().max()}
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Remittances:
+    """What a place receives, from whom, and how much hangs on it.
+
+    Attributes
+    ----------
+    place
+        Its code.
+    shares
+        From :func:`shares`: every numerator over every edition of GDP, published shares apart.
+    hosts
+        Year by year and sender by sender: ``usd``, ``low80``, ``high80``, ``share_gdp``, ``method``, ``release``,
+        ``ids``. Where there are draws, ``usd`` is their median; a row of medians need not sum to the inflow, every draw
+        does. Methods: ``reported`` (money transfers), ``published`` (a World Bank matrix), ``ratha_shaw`` (ours).
+    concentration
+        By year and method: ``hhi``, ``effective``, ``largest``, ``largest_host``, 80% bounds where there are draws.
+    ranking
+        The place's rank in the world by share of GDP, by year and edition.
+    gdp_release
+        The edition over which shares of hosts are taken.
+    """
+
+    place: str
+    shares: pl.DataFrame = field(repr=False)
+    hosts: pl.DataFrame = field(repr=False)
+    concentration: pl.DataFrame = field(repr=False)
+    ranking: pl.DataFrame = field(repr=False)
+    gdp_release: str | None
+    ids: tuple[str, ...] = field(repr=False)
+    releases: tuple[str, ...] = field(repr=False)
+
+
+HOSTS = {
+    "year": pl.Int32, "place": pl.String, "usd": pl.Float64, "low80": pl.Float64, "high80": pl.Float64,
+    "share_gdp": pl.Float64, "method": pl.String, "release": pl.String, "status": pl.String, "ids": pl.String,
+}  # fmt: skip
+CONCENTRATION = {
+    "year": pl.Int32, "method": pl.String, "release": pl.String, "hhi": pl.Float64, "hhi_low80": pl.Float64,
+    "hhi_high80": pl.Float64, "effective": pl.Float64, "effective_low80": pl.Float64, "effective_high80": pl.Float64,
+    "largest": pl.Float64, "largest_low80": pl.Float64, "largest_high80": pl.Float64, "largest_host": pl.String,
+}  # fmt: skip
+MONEY = ("remittances_received", "remittances_share_gdp", "money_transfers", "remittances", "gdp")
+
+
+def remittances(
+    place: str | int,
+    *,
+    since: int | None = None,
+    until: int | None = None,
+    method: str = "ratha_shaw",
+    beta: float = BETA,
+    draws: int = 400,
+    seed: int = 0,
+    as_of: str | date | None = None,
+    strict: bool = False,
+) -> Remittances:
+    """What a place receives and from whom: three kinds of figures, kept apart, each over every edition of GDP.
+
+    Parameters
+    ----------
+    place
+        A code or a name.
+    since, until
+        First and last calendar year.
+    method, beta, draws, seed
+        Of the modelled hosts, see :func:`remittance_matrix`.
+    as_of
+        Only what was known on that day.
+    strict
+        Leave out what rests on a publication lag.
+
+    Raises
+    ------
+    NoEvidence
+        If nobody reported anything received.
+
+    Examples
+    --------
+    >>> told = remittances("TJK", since=2012, until=2017)
+    >>> told.hosts.filter((pl.col("method") == "reported") & (pl.col("year") == 2015))["usd"].to_list()
+    [1278000000.0]
+    """
+    code = one_place(place).code
+    told = store.evidence(code, MONEY, as_of=as_of, strict=strict)
+    told = told.filter(
+        (pl.lit(since is None) | (pl.col("end").dt.year() > (since or 0)))
+        & (pl.lit(until is None) | (pl.col("start").dt.year() <= (until or 0)))
+    )
+    if told.filter(pl.col("measure") != "gdp").is_empty():
+        raise NoEvidence(f"Nobody reported remittances or transfers received in {code} in these years.")
+    table = shares(told)
+    gdp = _one_gdp(told)
+    ours, concentrated = _modelled(told, code, method, beta, draws, seed, as_of)
+    hosts = pl.concat([_reported(told), _published(told), ours])
+    hosts = (
+        hosts.drop("share_gdp")
+        .join(gdp.select("year", "gdp"), on="year", how="left", maintain_order="left")
+        .with_columns(share_gdp=100 * pl.col("usd") / pl.col("gdp"))
+        .select(list(HOSTS))
+        .sort("year", "method", "release", "usd", descending=[False, False, False, True])
+    )
+    used = sorted({*told["release"].cast(pl.String), *hosts["release"].drop_nulls()} & set(store.cards()))
+    return Remittances(
+        place=code,
+        shares=table,
+        hosts=hosts,
+        concentration=pl.concat([_concentrated(_published(told)), concentrated]).sort("year", "method", "release"),
+        ranking=ranking(code, since=since, until=until, as_of=as_of),
+        gdp_release=gdp["release"].cast(pl.String)[-1] if len(gdp) else None,
+        ids=tuple(told["id"]),
+        releases=tuple(used),
+    )
+
+
+def _one_gdp(claims: pl.DataFrame) -> pl.DataFrame:
+    """GDP by year from one edition: the newest of the World Bank's or, failing it, of any publisher."""
+    told = _yearly(claims).filter(pl.col("measure") == "gdp")
+    if told.is_empty():
+        return told.select("year", gdp="value", release="release")
+    cards = store.cards()
+    order = {r: cards[r].released for r in told["release"].cast(pl.String).unique()}
+    banks = [r for r in order if r.startswith("world-bank")] or list(order)
+    chosen = max(banks, key=lambda r: (order[r], r))
+    return told.filter(pl.col("release") == chosen).select("year", gdp="value", release="release").sort("year")
+
+
+def _hosts(rows: pl.DataFrame, method: str) -> pl.DataFrame:
+    return rows.select(
+        "year",
+        place="counterpart",
+        usd="value",
+        low80=pl.lit(None, pl.Float64),
+        high80=pl.lit(None, pl.Float64),
+        share_gdp=pl.lit(None, pl.Float64),
+        method=pl.lit(method),
+        release="release",
+        status="status",
+        ids="id",
+    ).cast(HOSTS)  # type: ignore[arg-type]
+
+
+def _reported(claims: pl.DataFrame) -> pl.DataFrame:
+    rows = yearly_transfers(claims).filter(pl.col("counterpart").is_not_null())
+    return _hosts(rows.filter(~pl.col("counterpart").cast(pl.String).str.starts_with("_")), "reported")
+
+
+def _published(claims: pl.DataFrame) -> pl.DataFrame:
+    rows = _yearly(claims).filter((pl.col("measure") == "remittances") & pl.col("counterpart").is_not_null())
+    return _hosts(rows.filter(~pl.col("counterpart").cast(pl.String).str.starts_with("_")), "published")
+
+
+def _concentrated(hosts: pl.DataFrame) -> pl.DataFrame:
+    rows = []
+    for (year, method, release), part in hosts.group_by(["year", "method", "release"], maintain_order=True):
+        told = concentration(part["usd"].to_numpy())
+        top = part.sort("usd", descending=True)["place"][0]
+        rows.append({"year": year, "method": method, "release": release, **told, "largest_host": top})
+    return pl.DataFrame(rows, schema={k: CONCENTRATION[k] for k in CONCENTRATION if not k.endswith("80")}).select(
+        *(pl.lit(None, t).alias(k) if k.endswith("80") else pl.col(k) for k, t in CONCENTRATION.items())
+    )
+
+
+def _known_hosts(names: Sequence[str]) -> dict[str, list[str]]:
+    """Which hosts each edition of the stock tells anything of."""
+    rows = (
+        snapshot.scan(["stock"])
+        .filter(pl.col("release").cast(pl.String).is_in(list(names)))
+        .select(pl.col("release").cast(pl.String), pl.col("place").cast(pl.String))
+        .unique()
+        .collect()
+    )
+    return {name: rows.filter(pl.col("release") == name)["place"].to_list() for name in names}
+
+
+def _spread_of(share: Array) -> dict[str, float]:
+    """Median and 80% interval of concentration over draws, shape (draw, host)."""
+    logs = np.log(share, out=np.zeros_like(share), where=share > 0)
+    many = {
+        "hhi": (share**2).sum(axis=1),
+        "effective": np.exp(-(share * logs).sum(axis=1)),
+        "largest": share.max(axis=1),
+    }
+    told: dict[str, float] = {}
+    for name, values in many.items():
+        told[f"{name}_low80"], told[name], told[f"{name}_high80"] = np.quantile(values, [0.1, 0.5, 0.9])
+    return told
+
+
+def _modelled(
+    claims: pl.DataFrame, code: str, method: str, beta: float, draws: int, seed: int, as_of: str | date | None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Hosts of a place by Keruen's own allocation, year by year, and their concentration."""
+    received = claims.filter(pl.col("measure") == "remittances_received")
+    names = _editions(as_of)
+    people = store.evidence(measure="stock", counterpart=code, release=names, sex="all", as_of=as_of) if names else None
+    if received.is_empty() or people is None or people.is_empty():
+        return pl.DataFrame(schema=HOSTS), pl.DataFrame(schema=CONCENTRATION)
+    rng = np.random.default_rng(seed)
+    known, cards = _known_hosts(names), releases()
+    codes = [p.code for p in countries()]
+    wages = store.evidence(measure="gdp_per_capita", as_of=as_of)
+    last = {r: d.year for r, d in people.group_by("release").agg(pl.col("end").max()).iter_rows()}
+    hosts, around = [], []
+    for year in sorted(_yearly(received)["year"].unique()):
+        near = people.filter(pl.col("release").replace_strict(last, default=0, return_dtype=pl.Int64) + SPEAKS >= year)
+        income = dict(newest(wages, "gdp_per_capita", year).select("place", "value").iter_rows())
+        if near.is_empty() or year < 1990 - SPEAKS or not income:
+            continue
+        tables = {k: t.sel(birthplace=[code]) for k, t in yearly_stocks(near, year, codes).items()}
+        stock = rival_stocks(tables, rng, draws, known).values[:, 0, :]
+        stock[:, codes.index(code)] = 0.0
+        filled, _ = filled_incomes(income, codes)
+        weight = per_migrant([float(filled.sel(place=code))], filled.values, method=method, beta=beta)[0]
+        mass = stock * weight
+        total = mass.sum(axis=1, keepdims=True)
+        if not (total > 0).all():
+            continue
+        money = _rival_inflows(received, year, [code], rng, draws)
+        usd = mass / total * money
+        low, middle, high = np.quantile(usd, [0.1, 0.5, 0.9], axis=0)
+        used = sorted(tables, key=lambda r: (cards[r].released if r in cards else date.max, r))
+        hosts.append(
+            pl.DataFrame(
+                {"year": year, "place": codes, "usd": middle, "low80": low, "high80": high, "share_gdp": None,
+                 "method": method, "release": used[-1], "status": "model",
+                 "ids": " ".join(_yearly(received).filter(pl.col("year") == year)["id"])}, schema=HOSTS,
+            ).filter((pl.col("usd") > 0) | (pl.col("high80") > 0))
+        )  # fmt: skip
+        around.append({"year": year, "method": method, "release": used[-1]} | _spread_of(mass / total)
+                      | {"largest_host": codes[int(middle.argmax())]})  # fmt: skip
+    return (
+        pl.concat(hosts) if hosts else pl.DataFrame(schema=HOSTS),
+        pl.DataFrame(around, schema=CONCENTRATION),
+    )
+
+
+def ranking(
+    place: str | int | None = None,
+    *,
+    since: int | None = None,
+    until: int | None = None,
+    as_of: str | date | None = None,
+) -> pl.DataFrame:
+    """Ranks in the world by remittances over GDP, published shares and our own division apart.
+
+    Parameters
+    ----------
+    place
+        One place; by default all.
+    since, until
+        First and last calendar year.
+    as_of
+        Only what was known on that day.
+
+    Returns
+    -------
+    ``year``, ``release``, ``derived``, ``place``, ``share_gdp``, ``rank`` (1 depends most) and ``of`` (places that have
+    a share). Places that nobody reported are not ranked.
+    """
+    rows = _yearly(store.evidence(measure="remittances_share_gdp", as_of=as_of))
+    rows = rows.filter(
+        pl.col("place").cast(pl.String).is_in([p.code for p in countries()])
+        & pl.lit(True if since is None else None).fill_null(pl.col("year") >= (since or 0))
+        & pl.lit(True if until is None else None).fill_null(pl.col("year") <= (until or 0))
+    )
+    edition = ["year", "release", "definition"]
+    ranked = rows.with_columns(
+        rank=pl.col("value").rank("min", descending=True).over(edition).cast(pl.Int32),
+        of=pl.len().over(edition).cast(pl.Int32),
+        derived=pl.col("derived_from").is_not_null() | pl.col("definition").cast(pl.String).str.ends_with("_derived"),
+    )
+    if place is not None:
+        ranked = ranked.filter(pl.col("place") == one_place(place).code)
+    return ranked.select("year", "release", "derived", "place", pl.col("value").alias("share_gdp"), "rank", "of").sort(
+        "year", "release", "derived", "rank"
+    )
+
+
+def share_search(
+    place: str | int, low: float, high: float, *, sender: str | None = None, as_of: str | date | None = None
+) -> Search:
+    """Which numerator over which edition of GDP gives a share in a range, in which year, and whether it means that.
+
+    Parameters
+    ----------
+    place
+        Who receives.
+    low, high
+        Percent of GDP.
+    sender
+        From whom the money is said to come.
+    as_of
+        Only what was known on that day.
+
+    Examples
+    --------
+    >>> share_search("TJK", 36, 38, sender="RUS").rows.filter("within").is_empty()
+    False
+    """
+    told = store.evidence(place, MONEY, as_of=as_of)
+    return shares_within(shares(told), low, high, one_place(sender).code if sender is not None else None)
+
+
+def compare_with_transfers(made: xr.DataArray, year: int, *, as_of: str | date | None = None) -> pl.DataFrame:
+    """A matrix against transfers that banks reported: corridor by corridor, with the log of the ratio.
+
+    Transfers are another quantity than remittances of the balance of payments: the log ratio mixes the model's error
+    with the difference of definition. It is a check of order and size, not a fit.
+    """
+    told = yearly_transfers(
+        store.evidence(measure="money_transfers", since=f"{year}-01-01", until=f"{year}-12-31", as_of=as_of)
+    )
+    known = {str(c) for c in made["receiving"].values}
+    told = told.filter(
+        (pl.col("year") == year)
+        & pl.col("counterpart").is_in(known)
+        & pl.col("place").is_in(known)
+        & (pl.col("value") > 0)
+    ).select("year", "place", "counterpart", "value", "definition", "release", "id")
+    ours = made.median("draw") if "draw" in made.dims else made
+    return told.with_columns(
+        modelled=pl.Series(
+            [float(ours.sel(receiving=r, sending=s)) for r, s in told.select("place", "counterpart").iter_rows()],
+            dtype=pl.Float64,
+        )
+    ).with_columns(log_ratio=(pl.col("modelled") / pl.col("value")).log())

@@ -97,11 +97,7 @@ def figure(value: float, digits: int = 0) -> str:
     >>> figure(-28596.5), figure(2476018), figure(-0.2)
     ('−28,597', '2,476,018', '0')
     """
-    # Half a person is rounded away from zero, as readers do; Python would round half to even.
-    scaled = abs(value) * 10**digits
-    rounded = int(scaled + 0.5 + 1e-9) / 10**digits
-    text = f"{rounded:,.{digits}f}"
-    return f"−{text}" if value < 0 and rounded else text
+    return figures._number(value, digits)
 
 
 def exact(value: float, unit: str) -> str:
@@ -284,8 +280,16 @@ def _witnesses(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [r for r in rows if not figures._copied(r)]
 
 
-def _section(key: str, title: str, **more: Any) -> dict[str, Any]:
-    return {"key": key, "title": title, "paragraphs": [], "figures": [], "tables": [], "notes": []} | more
+def _section(key: str, title: str) -> dict[str, Any]:
+    return {"key": key, "title": title, "blocks": []}
+
+
+def _says(section: dict[str, Any], parts: Parts) -> None:
+    section["blocks"].append({"kind": "paragraph", "parts": parts})
+
+
+def _shows(section: dict[str, Any], table: dict[str, Any]) -> None:
+    section["blocks"].append({"kind": "table"} | table)
 
 
 def _table(caption: Parts, columns: list[Parts], rows: list[list[Parts]], note: Parts | None = None) -> dict[str, Any]:
@@ -297,7 +301,7 @@ def _table(caption: Parts, columns: list[Parts], rows: list[list[Parts]], note: 
 def _drawn(section: dict[str, Any], draw: Callable[[], figures.Figure]) -> None:
     """Put a figure into a section, if there is anything to draw."""
     with suppress(NoEvidence):
-        section["figures"].append(draw())
+        section["blocks"].append({"kind": "figure", "figure": draw()})
 
 
 def _unreported(what: str, asked: _Asked) -> Parts:
@@ -338,7 +342,36 @@ class _Net:
             (pl.col("start") == window[0]) & (pl.col("end") == window[1]) & (pl.col("definition") != self.main)
             & pl.col("value").is_not_null() & (_other_years() | pl.col("derived_from").is_null())
         )  # fmt: skip
-        return _witnesses(rows.sort("known", "release").iter_rows(named=True))
+        told = _witnesses(rows.sort("known", "release").iter_rows(named=True))
+        return told + [s for s in self._balances(window) if s["release"] not in {r["release"] for r in told}]
+
+    def _balances(self, window: tuple[date, date]) -> list[dict[str, Any]]:
+        """Yearly balances of registers (arrivals less departures) over the calendar years that begin in the window."""
+        years = range(window[0].year, window[1].year)
+        rows = _year_rows(self.claims.filter(pl.col("derived_from").is_not_null() & pl.col("status").is_in(COUNTED)))
+        out = []
+        for _, part in rows.filter(pl.col("start").dt.year().is_in(list(years))).group_by(
+            "release", "definition", maintain_order=True
+        ):
+            parts = list(part.sort("start").iter_rows(named=True))
+            if [r["start"].year for r in parts] == list(years):
+                ids = dict.fromkeys(i for r in parts for i in _ids(r))
+                named = f"{CALENDAR} {years[0]}–{years[-1]}"
+                lag = any(r["known_basis"] == "publication lag" for r in parts)
+                out.append(
+                    parts[-1]
+                    | {
+                        "start": window[0],
+                        "end": window[1],
+                        "value": sum(r["value"] for r in parts),
+                        "convention": named,
+                    }
+                    | {
+                        "derived_from": " ".join(ids),
+                        "known_basis": "publication lag" if lag else parts[-1]["known_basis"],
+                    }
+                )
+        return sorted(out, key=lambda r: r["release"])
 
 
 def _other_years() -> pl.Expr:
@@ -450,7 +483,7 @@ def _headline(asked: _Asked, net: _Net | None) -> list[Parts]:
         out.append(say("All {n} editions print the same figure.", n=_counted(rows)))
     counted = [r for r in net.others(window) if r["status"] in COUNTED]
     if counted:
-        own = counted[-1]
+        own = counted[0]
         out.append(
             say(
                 "What is counted at home says {value} ({edition}, {convention}): another definition, so no direct rival.",
@@ -463,7 +496,9 @@ def _headline(asked: _Asked, net: _Net | None) -> list[Parts]:
 
 def _newest_years(asked: _Asked, net: _Net) -> Parts:
     """The answer where no five-year figure is over: the newest year that is told."""
-    rows = _witnesses(_totals(net.claims).filter(pl.col("status") != "projection").sort("end", "known").iter_rows(named=True))
+    rows = _witnesses(
+        _totals(net.claims).filter(pl.col("status") != "projection").sort("end", "known").iter_rows(named=True)
+    )
     rows = rows or _witnesses(_totals(net.claims).sort("end", "known").iter_rows(named=True))
     if not rows:
         return _unreported("net migration", asked)
@@ -477,13 +512,17 @@ def _newest_years(asked: _Asked, net: _Net) -> Parts:
 def _publisher(key: str) -> Said:
     card = _card(key)
     text = card.publisher if card else key
-    text = {"United Nations, Department of Economic and Social Affairs, Population Division": "United Nations"}.get(text, text)
+    text = {"United Nations, Department of Economic and Social Affairs, Population Division": "United Nations"}.get(
+        text, text
+    )
     return Said(text, "name", key)
 
 
 def _signed(row: dict[str, Any]) -> Number:
     n = number(row, words=True)
-    return Number(n.value, n.unit, ("+" if n.value > 0 else "") + n.text, n.ids, n.release, n.status, n.own, n.lag, n.mark)
+    return Number(
+        n.value, n.unit, ("+" if n.value > 0 else "") + n.text, n.ids, n.release, n.status, n.own, n.lag, n.mark
+    )
 
 
 def _counted(rows: list[dict[str, Any]]) -> Number:
@@ -502,12 +541,12 @@ def _times(n: int, rows: list[dict[str, Any]]) -> Number:
 def _net_section(asked: _Asked, net: _Net | None) -> dict[str, Any]:
     section = _section("net-migration", "Net migration, by edition")
     if net is None:
-        section["paragraphs"].append(_unreported("net migration", asked))
+        _says(section, _unreported("net migration", asked))
         return section
     _drawn(section, lambda: figures.net_migration_by_edition(net.claims, as_of=asked.as_of))
     windows = net.windows[-6:]
     if not windows:
-        section["paragraphs"].append(_newest_years(asked, net))
+        _says(section, _newest_years(asked, net))
         return section
     rows: list[list[Parts]] = []
     other = any(net.others(w) for w in windows)
@@ -524,24 +563,38 @@ def _net_section(asked: _Asked, net: _Net | None) -> dict[str, Any]:
         ]
         if other:
             cell: Parts = []
-            for row in net.others(window)[-2:]:
-                cell += [", " if cell else "", number(row), " ", _edition(row["release"])]
+            shown: list[float] = []
+            for row in net.others(window):
+                if len(shown) < 3 and not any(abs(row["value"] - v) <= 0.5 for v in shown):
+                    cell += [", " if cell else "", number(row), " ", _edition(row["release"])]
+                    shown.append(row["value"])
             line.append(cell)
         rows.append(line)
-    columns: list[Parts] = [["Period"], ["Newest edition"], ["Lowest"], ["Highest"], ["Different figures"], ["Same sign?"]]
+    columns: list[Parts] = [
+        ["Period"],
+        ["Newest edition"],
+        ["Lowest"],
+        ["Highest"],
+        ["Different figures"],
+        ["Same sign?"],
+    ]
     if other:
         columns.append(["Counted or told otherwise, calendar years"])
     definition = definitions().get(net.main, {})
-    section["tables"].append(
+    _shows(
+        section,
         _table(
-            say("Rival claims to net migration of {name}, persons over five years (mid-year to mid-year)", name=Said(asked.name, "name")),
+            say(
+                "Rival claims to net migration of {name}, persons over five years (mid-year to mid-year)",
+                name=Said(asked.name, "name"),
+            ),
             columns,
             rows,
             say(
                 "{definition} Yearly editions are summed over the window with half weights for the two years it cuts.",
                 definition=Said(str(definition.get("meaning", "")), "note"),
             ),
-        )
+        ),
     )
     return section
 
@@ -560,9 +613,11 @@ def _register_section(asked: _Asked, net: _Net | None) -> dict[str, Any]:
     section = _section("register", "What is counted at home, and what the other end says")
     flows = asked(asked.code, ["immigration", "emigration"], stream="all")
     totals = _year_rows(_totals(flows).filter(pl.col("basis").is_null() | (pl.col("basis") == "residence")))
-    totals = totals.filter(pl.col("status").is_in([*COUNTED, "estimate", "press", "survey"]) & pl.col("copy_of").is_null())
+    totals = totals.filter(
+        pl.col("status").is_in([*COUNTED, "estimate", "press", "survey"]) & pl.col("copy_of").is_null()
+    )
     if totals.is_empty():
-        section["paragraphs"].append(_unreported("yearly arrivals and departures", asked))
+        _says(section, _unreported("yearly arrivals and departures", asked))
     else:
         _register_table(section, asked, net, totals)
     _partners(section, asked, flows)
@@ -603,7 +658,9 @@ def _register_table(section: dict[str, Any], asked: _Asked, net: _Net | None, to
         balance: Parts = []
         printed = None
         if nets is not None:
-            same = nets.filter((pl.col("start") == start) & (pl.col("definition") == definition) & (pl.col("release") == release))
+            same = nets.filter(
+                (pl.col("start") == start) & (pl.col("definition") == definition) & (pl.col("release") == release)
+            )
             printed = next(same.sort("known", descending=True).iter_rows(named=True), None)
         if printed:
             balance = [number(printed)]
@@ -611,20 +668,21 @@ def _register_table(section: dict[str, Any], asked: _Asked, net: _Net | None, to
             balance = [made(pair["immigration"]["value"] - pair["emigration"]["value"], "persons", pair.values())]
         table.append([[Said(str(start.year))], *cells, balance])
     card = definitions().get(definition, {})
-    section["paragraphs"].append(
+    _says(section, 
         say("The longest series of arrivals and departures comes from {source}. {meaning}",
             source=_edition(release), meaning=Said(str(card.get("meaning", "")), "note"))
     )  # fmt: skip
     note = say("Net is arrivals less departures. Source where no other is named: {source}.", source=_edition(release))
     if contradicted:
         note += [" Figures after a stroke are told by another source for the same year."]
-    section["tables"].append(
+    _shows(
+        section,
         _table(
             say("Arrivals and departures of {name}, persons a calendar year", name=Said(asked.name, "name")),
             [["Year"], ["Arrivals"], ["Departures"], ["Net"]],
             table,
             note,
-        )
+        ),
     )
 
 
@@ -660,7 +718,11 @@ def _partners(section: dict[str, Any], asked: _Asked, flows: pl.DataFrame) -> No
             newest[other] = max(start, newest.get(other, date.min))
         for other, start in newest.items():
             a, b = here[other, start][-1], there[other, start][-1]
-            ratio: Parts = [made(b["value"] / a["value"], "ratio", [a, b], text=figure(b["value"] / a["value"], 1))] if a["value"] > 0 else []
+            ratio: Parts = (
+                [made(b["value"] / a["value"], "ratio", [a, b], text=figure(b["value"] / a["value"], 1))]
+                if a["value"] > 0
+                else []
+            )
             line: list[Parts] = [
                 [f"{words} ", Said(places()[other].name, "name")], [Said(str(start.year))], [number(a)], [number(b)], ratio,
                 [_edition(a["release"]), " / ", _edition(b["release"])],
@@ -669,13 +731,21 @@ def _partners(section: dict[str, Any], asked: _Asked, flows: pl.DataFrame) -> No
     if not lines:
         return
     lines.sort(key=lambda pair: -pair[0])
-    section["tables"].append(
+    _shows(
+        section,
         _table(
             say("The same moves told from both ends, persons in the newest year that both report", name=""),
-            [["Corridor"], ["Year"], [Said(asked.name, "name"), " says"], ["The other end says"], ["Ratio"], ["Sources"]],
+            [
+                ["Corridor"],
+                ["Year"],
+                [Said(asked.name, "name"), " says"],
+                ["The other end says"],
+                ["Ratio"],
+                ["Sources"],
+            ],
             [line for _, line in lines[:ROWS_SHOWN]],
             ["A ratio far from one speaks of definitions and duties to register as much as of errors."],
-        )
+        ),
     )
 
 
@@ -691,19 +761,24 @@ def _bilateral(table: pl.DataFrame, end: str) -> pl.DataFrame:
 
 
 def _comparison_day(table: pl.DataFrame) -> date | None:
-    """The newest day of which two releases tell many corridors, else the newest day that one tells many of."""
-    told = table.filter(pl.col("copy_of").is_null() | pl.col("release").str.starts_with("un-"))
-    days = told.group_by("start", "release").agg(pl.struct("place", "counterpart").n_unique().alias("corridors"))
+    """The newest day of which two editions of one family tell many corridors, else the newest day that one does."""
+    days = table.group_by("start", "release").agg(pl.struct("place", "counterpart").n_unique().alias("corridors"))
     days = days.filter(pl.col("corridors") >= 0.3 * pl.col("corridors").max())
     if days.is_empty():
         return None
-    both = days.group_by("start").len()
+    families = {k: figures._family(k) for k in days["release"].unique()}
+    days = days.with_columns(family=pl.col("release").replace_strict(families, return_dtype=pl.String))
+    weight = days.group_by("family").agg(pl.col("corridors").sum(), pl.col("release").n_unique())
+    family = weight.sort("release", "corridors", "family", descending=[True, True, False])["family"][0]
+    both = days.filter(pl.col("family") == family).group_by("start").len()
     two = both.filter(pl.col("len") >= 2)
     found: date = (two if len(two) else both)["start"].max()  # type: ignore[assignment]
     return found
 
 
-def _corridor_table(table: pl.DataFrame, end: str, at: date, caption: Parts, first: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _corridor_table(
+    table: pl.DataFrame, end: str, at: date, caption: Parts, first: str
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     rows = _witnesses(table.filter(pl.col("start") == at).sort("known", "release", "id").iter_rows(named=True))
     by_end: dict[str, dict[str, dict[str, Any]]] = {}
     columns: dict[str, date] = {}
@@ -715,7 +790,9 @@ def _corridor_table(table: pl.DataFrame, end: str, at: date, caption: Parts, fir
         columns[row["release"]] = row["known"]
     releases_shown = sorted(columns, key=lambda k: (columns[k], k))
     # A release that tells one or two corridors would be an almost empty column: it is shown in a cell of its own.
-    wide = [k for k in releases_shown if sum(k in told for told in by_end.values()) >= max(3, 0.1 * len(by_end))] or releases_shown
+    wide = [
+        k for k in releases_shown if sum(k in told for told in by_end.values()) >= max(3, 0.1 * len(by_end))
+    ] or releases_shown
     order = sorted(by_end, key=lambda c: (-max(r["value"] for r in by_end[c].values()), c))[:ROWS_SHOWN]
     narrow = [k for k in releases_shown if k not in wide]
     body: list[list[Parts]] = []
@@ -739,6 +816,9 @@ def _corridor_table(table: pl.DataFrame, end: str, at: date, caption: Parts, fir
 
 def _contradiction(shown: list[dict[str, Any]], end: str, words: str) -> Parts | None:
     """The corridor whose newest two editions lie farthest apart."""
+    families = [figures._family(r["release"]) for r in shown]
+    leading = max(sorted(set(families)), key=families.count, default="")
+    shown = [r for r in shown if figures._family(r["release"]) == leading]
     pairs = []
     for code in {r[end] for r in shown}:
         told = sorted((r for r in shown if r[end] == code), key=lambda r: r["known"])
@@ -764,7 +844,7 @@ def _stock_section(asked: _Asked) -> dict[str, Any]:
     totals = _totals(here)
     name = Said(asked.name, "name")
     if totals.is_empty():
-        section["paragraphs"].append(_unreported("the number of migrants living there", asked))
+        _says(section, _unreported("the number of migrants living there", asked))
     else:
         rows = _witnesses(totals.sort("start", "known").iter_rows(named=True))
         un = [r for r in rows if (_card(r["release"]) or r) and figures._family(r["release"]) == "un-ims"] or rows
@@ -786,17 +866,35 @@ def _stock_section(asked: _Asked) -> dict[str, Any]:
                         old=number(old, words=True),
                     )  # fmt: skip
                 else:
-                    said += say(" For {day} it repeats {edition}.", day=Said(told_day(new["start"])), edition=_edition(old["release"]))
-            section["paragraphs"].append(said)
+                    said += say(
+                        " For {day} it repeats {edition}.",
+                        day=Said(told_day(new["start"])),
+                        edition=_edition(old["release"]),
+                    )
+            _says(section, said)
         _drawn(section, lambda: figures.stock_by_edition(totals, as_of=asked.as_of))
     for table, end, first, words, title, empty in (
-        (here, "counterpart", "Birthplace", "people from {other}", "Where migrants in {} were born", "the birthplaces of migrants"),
-        (abroad, "place", "Lives in", "those living in {other}", "Where people born in {} live", "where its people live abroad"),
+        (
+            here,
+            "counterpart",
+            "Birthplace",
+            "people from {other}",
+            "Where migrants in {} were born",
+            "the birthplaces of migrants",
+        ),
+        (
+            abroad,
+            "place",
+            "Lives in",
+            "those living in {other}",
+            "Where people born in {} live",
+            "where its people live abroad",
+        ),
     ):
         pairs = _bilateral(table, end)
         at = _comparison_day(pairs)
         if at is None:
-            section["paragraphs"].append(_unreported(empty, asked))
+            _says(section, _unreported(empty, asked))
             continue
         caption = (
             say("Birthplaces of migrants in {name} on {day}, persons", name=name, day=Said(told_day(at)))
@@ -806,16 +904,18 @@ def _stock_section(asked: _Asked) -> dict[str, Any]:
         made_table, shown = _corridor_table(pairs, end, at, caption, first)
         contradiction = _contradiction(shown, end, words)
         if contradiction:
-            section["paragraphs"].append(contradiction)
+            _says(section, contradiction)
         heading = f"{title.format(asked.name)}: {told_day(at)}, by edition"
         wide = pairs.filter(pl.col("release").is_in([r["release"] for r in shown]))
         short = "birthplaces" if end == "counterpart" else "destinations"
 
-        def draw(wide: pl.DataFrame = wide, at: date = at, end: str = end, short: str = short, heading: str = heading) -> figures.Figure:
+        def draw(
+            wide: pl.DataFrame = wide, at: date = at, end: str = end, short: str = short, heading: str = heading
+        ) -> figures.Figure:
             return figures.corridors(wide, day=at, by=end, top=ROWS_SHOWN, name=short, title=heading)
 
         _drawn(section, draw)
-        section["tables"].append(made_table)
+        _shows(section, made_table)
     return section
 
 
@@ -828,10 +928,14 @@ def _money_section(asked: _Asked) -> dict[str, Any]:
     totals = _year_rows(_totals(money))
     main = totals.filter(pl.col("measure").is_in(["remittances_received", "remittances_share_gdp"]))
     if main.is_empty():
-        section["paragraphs"].append(_unreported("remittances received", asked))
+        _says(section, _unreported("remittances received", asked))
     else:
-        received = _witnesses(main.filter(pl.col("measure") == "remittances_received").sort("start", "known").iter_rows(named=True))
-        shares = _witnesses(main.filter(pl.col("measure") == "remittances_share_gdp").sort("start", "known").iter_rows(named=True))
+        received = _witnesses(
+            main.filter(pl.col("measure") == "remittances_received").sort("start", "known").iter_rows(named=True)
+        )
+        shares = _witnesses(
+            main.filter(pl.col("measure") == "remittances_share_gdp").sort("start", "known").iter_rows(named=True)
+        )
         if received:
             last = received[-1]
             said = say(
@@ -842,11 +946,11 @@ def _money_section(asked: _Asked) -> dict[str, Any]:
             if shares:
                 share = shares[-1]
                 said += say(
-                    "; the newest share of gross domestic product is {share} ({year}, {how} by {edition})",
+                    "; the newest share of gross domestic product is {share} ({year}, {how} {edition})",
                     share=number(share, words=True), year=Said(str(share["start"].year)),
-                    how="derived" if _derived(share) else "published", edition=_edition(share["release"]),
+                    how="derived from" if _derived(share) else "published in", edition=_edition(share["release"]),
                 )  # fmt: skip
-            section["paragraphs"].append([*said, "."])
+            _says(section, [*said, "."])
         _drawn(section, lambda: figures.remittances(_totals(main), as_of=asked.as_of))
         keys: dict[tuple[str, str, bool], date] = {}
         cells: dict[tuple[date, tuple[str, str, bool]], dict[str, Any]] = {}
@@ -855,15 +959,24 @@ def _money_section(asked: _Asked) -> dict[str, Any]:
             keys[key] = max(row["known"], keys.get(key, date.min))
             cells[row["start"], key] = row
         years = sorted({start for start, _ in cells})[-YEARS_SHOWN:]
-        order = sorted((k for k in keys if any((y, k) in cells for y in years)), key=lambda k: (k[0], k[2], keys[k], k[1]))
+        order = sorted(
+            (k for k in keys if any((y, k) in cells for y in years)), key=lambda k: (k[0], k[2], keys[k], k[1])
+        )
         heads: list[Parts] = [["Year"]]
         for what, release, derived in order:
-            unit = "million USD" if what == "remittances_received" else "percent of GDP, derived" if derived else "percent of GDP, published"
+            unit = (
+                "million USD"
+                if what == "remittances_received"
+                else "percent of GDP, derived"
+                if derived
+                else "percent of GDP, published"
+            )
             heads.append([_edition(release), f": {unit}"])
         body: list[list[Parts]] = [
-            [[Said(str(y.year))], *([number(cells[y, k])] if (y, k) in cells else [] for k in order)] for y in reversed(years)
+            [[Said(str(y.year))], *([number(cells[y, k])] if (y, k) in cells else [] for k in order)]
+            for y in reversed(years)
         ]
-        section["tables"].append(
+        _shows(section, 
             _table(
                 say("Personal remittances received by {name}, by source", name=Said(asked.name, "name")), heads, body,
                 ["Published shares are printed by the source; derived ones are its remittances over its gross domestic product."],
@@ -885,11 +998,14 @@ def _corridor_money(section: dict[str, Any], asked: _Asked, money: pl.DataFrame)
     model = senders.filter(pl.col("measure") == "remittances")
     if len(model):
         at = model["start"].max()
-        rows = model.filter(pl.col("start") == at).sort("value", "counterpart", descending=[True, False]).head(ROWS_SHOWN)
+        rows = (
+            model.filter(pl.col("start") == at).sort("value", "counterpart", descending=[True, False]).head(ROWS_SHOWN)
+        )
         lines: list[list[Parts]] = [
-            [[Said(places()[r["counterpart"]].name, "name")], [number(r)], [_edition(r["release"])]] for r in rows.iter_rows(named=True)
+            [[Said(places()[r["counterpart"]].name, "name")], [number(r)], [_edition(r["release"])]]
+            for r in rows.iter_rows(named=True)
         ]
-        section["tables"].append(
+        _shows(section, 
             _table(
                 say("Remittances to {name} by sender in {year}, million USD: a model's split, not reports",
                     name=Said(asked.name, "name"), year=Said(str(at.year))),  # type: ignore[union-attr]
@@ -897,14 +1013,26 @@ def _corridor_money(section: dict[str, Any], asked: _Asked, money: pl.DataFrame)
                 ["The model spreads what a country receives over senders by their migrants and incomes."],
             )
         )  # fmt: skip
-    transfers = senders.filter((pl.col("measure") == "money_transfers") & (pl.col("end") - pl.col("start") >= pl.duration(days=80)))
+    transfers = senders.filter(
+        (pl.col("measure") == "money_transfers") & (pl.col("end") - pl.col("start") >= pl.duration(days=80))
+    )
     if len(transfers):
-        newest = transfers.sort("counterpart", "end", "known").group_by("counterpart", maintain_order=True).last().sort("end", "value", descending=True)
+        newest = (
+            transfers.sort("counterpart", "end", "known")
+            .group_by("counterpart", maintain_order=True)
+            .last()
+            .sort("end", "value", descending=True)
+        )
         lines = [
-            [[Said(places()[r["counterpart"]].name, "name")], [_window(r["start"], r["end"])], [number(r)], [_edition(r["release"])]]
+            [
+                [Said(places()[r["counterpart"]].name, "name")],
+                [_window(r["start"], r["end"])],
+                [number(r)],
+                [_edition(r["release"])],
+            ]
             for r in newest.head(ROWS_SHOWN).iter_rows(named=True)
         ]
-        section["tables"].append(
+        _shows(section, 
             _table(
                 say("Money transfers of individuals to {name}, newest figure a sender: another quantity than remittances",
                     name=Said(asked.name, "name")),
@@ -921,10 +1049,12 @@ def _labour_section(asked: _Asked) -> dict[str, Any]:
     section = _section("labour", "Labour migrants, permits, regularisation, ethnic return")
     facts = asked(asked.code, list(LABOUR))
     if facts.is_empty():
-        section["paragraphs"].append(_unreported("labour migrants, permits or ethnic return", asked))
+        _says(section, _unreported("labour migrants, permits or ethnic return", asked))
         return section
     _drawn(section, lambda: figures.labour(facts, as_of=asked.as_of))
-    totals = facts.filter(pl.col("counterpart").is_null() & (pl.col("group") == "all"))
+    # A campaign told for the CIS as a whole is told as a whole: aggregates stand with the totals, and say so.
+    whole = (pl.col("counterpart").is_null() | pl.col("counterpart").str.starts_with("_")) & (pl.col("group") == "all")
+    totals = facts.filter(whole)
     parts = facts.height - totals.height
     groups = (
         ("Labour migrants and the regularised, persons", [m for m in LABOUR if m in figures.PEOPLE or m in ("regularised_interim", "labour_returns")]),
@@ -936,13 +1066,26 @@ def _labour_section(asked: _Asked) -> dict[str, Any]:
         if rows.is_empty():
             continue
         # The newest facts of each kind first; a kind told once must not drown under one told every year.
-        shown = rows.group_by("measure", "stream", maintain_order=True).head(6).head(FACTS_SHOWN).sort("end", "start", "measure", descending=True)
+        shown = (
+            rows.group_by("measure", "stream", maintain_order=True)
+            .head(6)
+            .head(FACTS_SHOWN)
+            .sort("end", "start", "measure", descending=True)
+        )
         lines: list[list[Parts]] = []
         for r in shown.iter_rows(named=True):
-            stream = "" if r["stream"] in ("all", "labour", "ethnic_return") else ", " + r["stream"].removeprefix("labour_")
+            stream = (
+                "" if r["stream"] in ("all", "labour", "ethnic_return") else ", " + r["stream"].removeprefix("labour_")
+            )
             unit = "" if r["unit"] == "persons" else f" {r['unit']}"
+            other: Parts = [", ", Said(places()[r["counterpart"]].name, "name")] if r["counterpart"] in places() else []
             lines.append(
-                [[r["measure"].replace("_", " ") + stream], [_window(r["start"], r["end"])], [*_quantity(r), unit], _source_cell(r)]
+                [
+                    [r["measure"].replace("_", " ") + stream, *other],
+                    [_window(r["start"], r["end"])],
+                    [*_quantity(r), unit],
+                    _source_cell(r),
+                ]
             )
         note: Parts = []
         if rows.height > shown.height:
@@ -951,10 +1094,10 @@ def _labour_section(asked: _Asked) -> dict[str, Any]:
                 f"{{n}} more {plural(len(left), 'figure')}: {{how}}.",
                 n=made(len(left), "figures", left), how=Said(f"keruen evidence {asked.code} --measure {shown['measure'][0]}", "code"),
             )  # fmt: skip
-        section["tables"].append(_table([caption], [["What"], ["When"], ["Figure"], ["Source"]], lines, note))
+        _shows(section, _table([caption], [["What"], ["When"], ["Figure"], ["Source"]], lines, note))
     if parts:
-        rest = facts.filter(pl.col("counterpart").is_not_null() | (pl.col("group") != "all")).to_dicts()
-        section["notes"].append(
+        rest = facts.filter(~whole).to_dicts()
+        _says(section, 
             say("{n} more figures tell parts by citizenship, region or trade: {how}.", n=made(parts, "figures", rest),
                 how=Said(f"keruen evidence {asked.code} --stream labour_unregistered", "code"))
         )  # fmt: skip
@@ -975,7 +1118,7 @@ def _source_cell(row: dict[str, Any]) -> Parts:
 def _known_section(asked: _Asked, net: _Net | None) -> dict[str, Any]:
     section = _section("known", "What the world knew, and when")
     if net is None or not net.windows:
-        section["paragraphs"].append(_unreported("a completed five-year figure of net migration", asked))
+        _says(section, _unreported("a completed five-year figure of net migration", asked))
         return section
     windows = net.windows[-4:]
     _drawn(section, lambda: figures.known_when(net.rivals, windows[-3:], as_of=asked.as_of))
@@ -1007,16 +1150,22 @@ def _known_section(asked: _Asked, net: _Net | None) -> dict[str, Any]:
                     cell.append(" unchanged")
             line.append(cell)
         body.append(line)
-    note: Parts = ["Read down a column: the same years, told again and again. Unchanged: carried over from the edition before."]
+    note: Parts = [
+        "Read down a column: the same years, told again and again. Unchanged: carried over from the edition before."
+    ]
     if general:
         note.append(" * Date from general knowledge, not read in a source.")
-    section["tables"].append(
+    _shows(
+        section,
         _table(
-            say("Net migration of {name} as each edition gave it, persons over the period", name=Said(asked.name, "name")),
+            say(
+                "Net migration of {name} as each edition gave it, persons over the period",
+                name=Said(asked.name, "name"),
+            ),
             [["Edition"], ["Released"], *([_window(*w)] for w in windows)],
             body,
             note,
-        )
+        ),
     )
     return section
 
@@ -1025,13 +1174,18 @@ def _doubt_section(asked: _Asked, net: _Net | None, used: set[str], measures: se
     section = _section("doubt", "How sure are we?")
     if net is not None:
         with suppress(Incomparable, NoEvidence):
-            section["paragraphs"] += _revision_words(asked, net)
+            for told_words in _revision_words(asked, net):
+                _says(section, told_words)
     horizon = asked.as_of or date.max
     faults = []
     for key in sorted(used):
         card = _card(key)
         for fault in card.faults if card else ():
-            if fault.known <= horizon and fault.place in (None, asked.code) and (fault.measure is None or fault.measure in measures):
+            if (
+                fault.known <= horizon
+                and fault.place in (None, asked.code)
+                and (fault.measure is None or fault.measure in measures)
+            ):
                 faults.append((key, fault))
     told: dict[tuple[str, str], list[str]] = {}
     for key, fault in faults:
@@ -1043,21 +1197,24 @@ def _doubt_section(asked: _Asked, net: _Net | None, used: set[str], measures: se
             for key in keys:
                 names += [", " if names else "", _edition(key)]
             lines.append([names, [Said(text, "note")], [Said(because, "note")]])
-        section["tables"].append(_table(["Known faults of the releases used here"], [["Release"], ["Fault"], ["How we know"]], lines))
+        _shows(
+            section,
+            _table(["Known faults of the releases used here"], [["Release"], ["Fault"], ["How we know"]], lines),
+        )
     else:
-        section["paragraphs"].append(["No fault is on record for the releases used here. That is no proof that they have none."])
+        _says(section, ["No fault is on record for the releases used here. That is no proof that they have none."])
     return section
 
 
 def _revision_words(asked: _Asked, net: _Net) -> list[Parts]:
-    mine = net.claims.filter(pl.col("copy_of").is_null() | pl.col("copy_of").is_not_null())
     found = revisions("net_migration", as_of=asked.as_of)
     ranked = found.ranking.filter(pl.col("place") == asked.code)
     if ranked.is_empty():
         return []
     row = ranked.row(0, named=True)
-    family = {r["release"]: r for r in mine.iter_rows(named=True) if r["release"] in set(found.moves["from"]) | set(found.moves["to"])}
-    base = [r for r in mine.iter_rows(named=True) if r["release"] in family]
+    mine = found.moves.filter(pl.col("place") == asked.code)
+    editions = {*mine["from"].to_list(), *mine["to"].to_list()}
+    base = [r for r in net.claims.iter_rows(named=True) if r["release"] in editions]
     if not base:
         return []
     out: list[Parts] = []
@@ -1093,7 +1250,9 @@ def _own_section(asked: _Asked) -> dict[str, Any] | None:
     section = _section("own", "Your own figures")
     lines: list[list[Parts]] = []
     for r in rows.sort("measure", "start", "end").head(40).iter_rows(named=True):
-        other: Parts = [", with ", Said(places()[r["counterpart"]].name, "name")] if r["counterpart"] in places() else []
+        other: Parts = (
+            [", with ", Said(places()[r["counterpart"]].name, "name")] if r["counterpart"] in places() else []
+        )
         details = [x for x in (r["sex"], r["age"], r["group"]) if x != "all"]
         told = Said("; ".join(filter(None, [", ".join(details), str(r["note"] or "")])), "note")
         unit = "million USD" if r["unit"] == "USD" else r["unit"]
@@ -1101,7 +1260,7 @@ def _own_section(asked: _Asked) -> dict[str, Any] | None:
             [[r["measure"].replace("_", " "), *other], [_window(r["start"], r["end"])], [*_quantity(r), f" {unit}" if not _digits(unit) else Said(f" {unit}", "note")],
              [_edition(r["release"])], [told]]
         )  # fmt: skip
-    section["tables"].append(_table(["Figures that you added; they are in nobody else's brief"],
+    _shows(section, _table(["Figures that you added; they are in nobody else's brief"],
                                     [["What"], ["When"], ["Figure"], ["Source"], ["Note"]], lines))  # fmt: skip
     return section
 
@@ -1125,7 +1284,18 @@ def _walk(thing: Any) -> Iterator[Number | Said | figures.Figure]:
 def _source(key: str, at: int) -> dict[str, Any]:
     card = _card(key)
     if card is None:
-        return {"n": at, "key": key, "cite": key, "licence": "", "attribution": "", "url": "", "released": "", "own": True, "lag": False, "label": key}
+        return {
+            "n": at,
+            "key": key,
+            "cite": key,
+            "licence": "",
+            "attribution": "",
+            "url": "",
+            "released": "",
+            "own": True,
+            "lag": False,
+            "label": key,
+        }
     licence = licences().get(card.licence, {})
     from keruen.provenance import cite, releases
 
@@ -1174,8 +1344,8 @@ def contents(
 
     Returns
     -------
-    ``place``, ``name``, ``as_of``, ``strict``, ``headline`` (paragraphs), ``sections`` (each with ``paragraphs``,
-    ``figures``, ``tables``, ``notes``), ``sources``, ``limits``, ``foot``. A paragraph, cell or caption is a list of
+    ``place``, ``name``, ``as_of``, ``strict``, ``headline`` (paragraphs), ``sections`` (each with ``blocks``:
+    paragraphs, figures and tables in reading order), ``sources``, ``limits``, ``foot``. A paragraph, cell or caption is a list of
     strings, :class:`Number` and :class:`Said`.
 
     Raises

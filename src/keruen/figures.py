@@ -53,6 +53,7 @@ RC = {
     "pdf.fonttype": 42,
     "path.simplify": True,
 }
+ACRONYMS = {"oecd", "unhcr", "unsd", "cepii", "ilostat", "knomad", "ucdp", "unpd"}
 _drawing = Lock()  # matplotlib's settings are one for the whole process
 
 
@@ -207,9 +208,10 @@ def label(release: str, source: str | None = None) -> str:
         return source or release
     if "short" in card.extra:
         return card.extra["short"]
-    if release.startswith("page-") or card.family == "press":
+    if release.startswith("page-"):
         return card.publisher or card.title
-    return " ".join(w.upper() if len(w) <= 3 else w.capitalize() for w in release.split("-"))
+    release = re.sub(r"-(\d{4})-\d{2}$", r"-\1", release)  # the month of an edition would fill the line
+    return " ".join(w.upper() if len(w) <= 3 or w in ACRONYMS else w.capitalize() for w in release.split("-"))
 
 
 def year(at: date) -> float:
@@ -248,7 +250,10 @@ def _day(at: date) -> str:
 
 
 def _number(value: float, digits: int = 0) -> str:
-    return f"{value:,.{digits}f}".replace("-", "−")
+    """Half a person is rounded away from zero, as readers do; Python would round half to even."""
+    rounded = int(abs(value) * 10**digits + 0.5 + 1e-9) / 10**digits
+    text = f"{rounded:,.{digits}f}"
+    return f"−{text}" if value < 0 and rounded else text
 
 
 def _whole(claims: pl.DataFrame, measures: Sequence[str]) -> pl.DataFrame:
@@ -471,7 +476,7 @@ def net_migration_by_edition(
         A day to mark.
     """
     rows = _whole(claims, ["net_migration"]).filter(
-        pl.col("counterpart").is_null() & (pl.col("stream") == "all") & pl.col("derived_from").is_null()
+        pl.col("counterpart").is_null() & (pl.col("stream") == "all") & ~((pl.col("status") == "press") & _long())
     )
     rows = rows.filter(pl.col("value").is_not_null() & (pl.col("start") < pl.col("end")))
     code = _one_place(rows, "net migration")
@@ -977,4 +982,6 @@ def known_when(rivals: pl.DataFrame, windows: Sequence[tuple[date, date]], *, as
         + ", ".join(f"{label(x['release'], x['source'])} {_number(x['value'])}" for x in told)
         for (s, e), told in panels
     )
-    return _figure("known-when", "The same years, told again and again", alt + ".", (x["id"] for x in drawn), (720, 300), draw)
+    return _figure(
+        "known-when", "The same years, told again and again", alt + ".", (x["id"] for x in drawn), (720, 300), draw
+    )

@@ -1,4 +1,4 @@
-"""Readers: one publisher, one module, one function from a file to claims. A reader rejects; it never repairs."""
+"""What readers share: opening a table, refusing a moved header, pseudo-codes of places."""
 
 from __future__ import annotations
 

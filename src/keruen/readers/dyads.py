@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from keruen.readers import columns, table
+from keruen.readers.common import columns, table
 
 TIES = ("contig", "comlang_off", "comlang_ethno", "colony", "comcol", "curcol", "col45", "smctry")
 DISTANCES = ("dist", "distcap", "distw", "distwces")

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from keruen import evidence
-from keruen.readers import columns, table
+from keruen.readers.common import columns, table
 
 
 def claims(folder: Path) -> Iterator[pl.DataFrame]:

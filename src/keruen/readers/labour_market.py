@@ -11,7 +11,7 @@ import polars as pl
 from keruen import evidence
 from keruen.errors import UnreadableSource
 from keruen.provenance import release
-from keruen.readers import columns, table
+from keruen.readers.common import columns, table
 
 OFFICES = {"KAZ": "bns-average-wage", "RUS": "rosstat-average-wage"}
 PAGES = {

@@ -13,7 +13,8 @@ import polars as pl
 from keruen.errors import UnreadableSource
 from keruen.places import places
 from keruen.provenance import day, precision, release
-from keruen.readers import columns, press, table
+from keruen.readers import press
+from keruen.readers.common import columns, table
 
 GROUPS = {"CA": "_CENTRAL_ASIA", "CIS": "_CIS", "WLD": "_WORLD"}
 """Groups of places in the timeline; EAEU stands for its members of the day."""

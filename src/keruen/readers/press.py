@@ -17,7 +17,7 @@ import polars as pl
 
 from keruen import evidence
 from keruen.errors import UnreadableSource
-from keruen.readers import columns, other_end, table
+from keruen.readers.common import columns, other_end, table
 from keruen.vocabulary import measures
 
 READ = date(2026, 11, 23)

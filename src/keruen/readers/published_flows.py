@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from keruen import evidence
-from keruen.readers import columns, table
+from keruen.readers.common import columns, table
 
 METHODS = {
     "sd_drop_neg": "abel_cohen_drop_negative",

@@ -10,7 +10,7 @@ import polars as pl
 from keruen import evidence
 from keruen.errors import UnreadableSource
 from keruen.evidence import ids
-from keruen.readers import columns, other_end, table
+from keruen.readers.common import columns, other_end, table
 from keruen.readers.press import sourced
 
 MEASURES = {"arrivals": "immigration", "departures": "emigration", "net_migration": "net_migration"}

@@ -13,7 +13,8 @@ import polars as pl
 
 from keruen import evidence
 from keruen.errors import UnreadableSource
-from keruen.readers import columns, other_end, table, unhcr
+from keruen.readers import unhcr
+from keruen.readers.common import columns, other_end, table
 
 UNIVERSES = {
     "Foreign-born": "stock",

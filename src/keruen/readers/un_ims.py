@@ -9,7 +9,7 @@ import polars as pl
 
 from keruen import evidence
 from keruen.errors import UnreadableSource
-from keruen.readers import columns, other_end, place_code, table
+from keruen.readers.common import columns, other_end, place_code, table
 
 CELL = ["dest_iso3", "year", "sex"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from keruen import evidence
-from keruen.readers import columns, place_code, table
+from keruen.readers.common import columns, place_code, table
 
 RATES = {
     "cbr": "crude_birth_rate", "cdr": "crude_death_rate", "NatChangeRT": "natural_change_rate",
@@ -141,10 +141,13 @@ def population(folder: Path) -> pl.DataFrame:
     columns(raw, "iso3", "location_code", "year", "sex", "value", "variant", "vintage")
     named = raw.with_columns(place_code().alias("place"), thousands(), release())
     central = named.filter(pl.col("variant").str.ends_with("median"))
+    fertility = pl.col("variant").str.extract(r"(low|high)")
     variants = named.filter(pl.col("variant").str.ends_with("fertility")).with_columns(
-        pl.concat_str(pl.lit("un_projection_"), pl.col("variant").str.extract(r"(low|high)"), pl.lit("_fertility")).alias("definition"),
-        low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64), level=pl.lit(None, pl.Float64),
-    )  # fmt: skip
+        pl.format("un_projection_{}_fertility", fertility).alias("definition"),
+        low=pl.lit(None, pl.Float64),
+        high=pl.lit(None, pl.Float64),
+        level=pl.lit(None, pl.Float64),
+    )
     main = with_bounds(central, named).with_columns(definition=pl.lit("un_demography"))
     both = pl.concat([main, variants.select(main.columns)])
     return evidence.claims(

@@ -9,7 +9,7 @@ import polars as pl
 
 from keruen import evidence
 from keruen.errors import UnreadableSource
-from keruen.readers import columns, table
+from keruen.readers.common import columns, table
 
 MEASURES = {
     "construction_value_added, current USD": "construction_value_added",

@@ -9,7 +9,7 @@ import polars as pl
 
 from keruen import evidence
 from keruen.provenance import release
-from keruen.readers import bank_code, columns, other_end, table
+from keruen.readers.common import bank_code, columns, other_end, table
 
 EDITION = "world-bank-wdi-2026"
 UN_PROSPECTS = "un-wpp-2024"

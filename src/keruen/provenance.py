@@ -58,7 +58,7 @@ class Release:
     @property
     def source(self) -> str:
         """Publisher and title in one line."""
-        return f"{self.publisher}, {self.title}"
+        return f"{self.publisher}, {self.title}" if self.publisher != self.title else self.title
 
 
 def day(text: str | date, *, last: bool = False) -> date:
@@ -201,13 +201,13 @@ def licences() -> dict[str, dict[str, str]]:
     return _toml("licences.toml")
 
 
-def cite(key: str, style: str = "text") -> str:
+def cite(key: str | Release, style: str = "text") -> str:
     """A sentence, or a BibTeX entry, that cites a release.
 
     Parameters
     ----------
     key
-        The key of a release.
+        The key of a release, or its card (that of a user's own release stands in the store).
     style
         ``text`` or ``bibtex``.
 
@@ -216,7 +216,8 @@ def cite(key: str, style: str = "text") -> str:
     >>> cite("un-wpp-2024").startswith("United Nations")
     True
     """
-    r = release(key)
+    r = key if isinstance(key, Release) else release(key)
+    terms = licences().get(r.licence, {"name": r.licence or "licence not told"})["name"]
     told = (
         r.released.isoformat()
         if r.precision == "day"
@@ -227,7 +228,8 @@ def cite(key: str, style: str = "text") -> str:
         return (
             f"@misc{{{r.key},\n  author = {{{{{r.publisher}}}}},\n  title = {{{r.title}}},\n"
             f"  edition = {{{r.edition}}},\n  year = {{{r.released.year}}},\n{month}  url = {{{r.url}}},\n"
-            f"  note = {{{licences()[r.licence]['name']}}}\n}}"
+            f"  note = {{{terms}}}\n}}"
         )
     edition = f", {r.edition}" if r.edition and r.edition not in r.title else ""
-    return f"{r.publisher}: {r.title}{edition} ({told}). {r.url}".rstrip(" .") + "."
+    author = f"{r.publisher}: " if r.publisher != r.title else ""
+    return f"{author}{r.title}{edition} ({told}). {r.url}".rstrip(" .") + "."

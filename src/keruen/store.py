@@ -7,12 +7,18 @@ a part, and commits its name last; what is not in the manifest does not exist.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import json
+import os
 import re
 import sqlite3
 import string
-from collections.abc import Iterable, Sequence
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -21,12 +27,14 @@ from typing import Any
 
 import polars as pl
 
-from keruen import snapshot
-from keruen.errors import ConceptError, EvidenceError, StoreError, VocabularyError
+from keruen import folders, snapshot
+from keruen.errors import ConceptError, FaultyTable, NoEvidence, StoreError, VocabularyError, need
 from keruen.evidence import CONTENT, SCHEMA
 from keruen.places import Place
 from keruen.places import place as one_place
-from keruen.provenance import Fault, Release, cite, day, licences, releases
+from keruen.places import places as all_places
+from keruen.provenance import Release, cite, day, licences, releases
+from keruen.readers.table import Table, load
 from keruen.vocabulary import check, measures, suggest, topics
 from keruen.vocabulary import measure as word
 
@@ -70,8 +78,8 @@ def _one_of(kind: str, given: Words, known: Sequence[str], where: str = "") -> l
     return asked
 
 
-def _last_day(given: str | date | None) -> date | None:
-    return None if given is None else day(given, last=True)
+def _last_day(given: str | int | date | None) -> date | None:
+    return None if given is None else day(str(given) if isinstance(given, int) else given, last=True)
 
 
 def cards() -> dict[str, Release]:
@@ -88,9 +96,9 @@ def evidence(
     sex: Words = None,
     release: Words = None,
     status: Words = None,
-    since: str | date | None = None,
-    until: str | date | None = None,
-    as_of: str | date | None = None,
+    since: str | int | date | None = None,
+    until: str | int | date | None = None,
+    as_of: str | int | date | None = None,
     strict: bool = False,
     retracted: bool = False,
 ) -> pl.DataFrame:
@@ -134,8 +142,7 @@ def evidence(
     asked = _several(measure)
     wanted = None if asked is None else [word(str(m)).name for m in asked]
     first = None if since is None else day(str(since) if isinstance(since, int) else since)
-    last = _last_day(str(until) if isinstance(until, int) else until)
-    told = _last_day(str(as_of) if isinstance(as_of, int) else as_of)
+    last, told = _last_day(until), _last_day(as_of)
     is_in = {
         "place": _codes(place),
         "measure": wanted,
@@ -194,8 +201,11 @@ def _canonical(column: pl.Series) -> pl.Series:
 
 def ids(table: pl.DataFrame) -> pl.Series:
     """The ids that :func:`keruen.evidence.ids` gives, column by column: a million rows in about two seconds."""
-    said = pl.DataFrame([_canonical(table[c]) for c in CONTENT]).select(pl.concat_str(pl.all(), separator="|"))
-    hashes = [hashlib.blake2b(row.encode(), digest_size=8).hexdigest() for row in said.to_series().to_list()]
+    parts: list[pl.Expr | pl.Series] = []
+    for column in (table[c] for c in CONTENT):
+        parts.append(pl.lit("") if column.null_count() == len(column) else _canonical(column))
+    said = table.select(pl.concat_str(parts, separator="|").cast(pl.Binary)).to_series().to_list()
+    hashes = [hashlib.blake2b(row, digest_size=8).hexdigest() for row in said]
     return table.select(
         pl.concat_str(
             pl.col("release").fill_null("None"), pl.Series("hash", hashes, dtype=pl.String), separator=":"
@@ -295,32 +305,617 @@ def _dressed(table: pl.DataFrame, known: dict[str, Release]) -> pl.DataFrame:
     )
 
 
-# ---------------------------------------------------------------- the user's own store
+# ---------------------------------------------------------------- the user's own store, read
 
 
 def folder() -> Path:
     """Where the user's own claims lie."""
-    return snapshot.home() / "store"
+    return folders.home() / "store"
 
 
-def _manifest() -> sqlite3.Connection | None:
-    """The manifest, for reading; None where nothing was ever added."""
+def _open() -> sqlite3.Connection:
+    return sqlite3.connect(folder() / "manifest.sqlite", timeout=60, isolation_level=None)
+
+
+def _asked(query: str) -> list[Any]:
+    """Rows of the manifest; none where nothing was ever added."""
     path = folder() / "manifest.sqlite"
     if not path.exists():
-        return None
-    db = sqlite3.connect(path, timeout=60, isolation_level=None)
-    held = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'parts'").fetchone()
-    if not held[0]:
-        db.close()
-        return None
-    return db
+        if any((folder() / "parts").glob("*.parquet")):
+            raise StoreError(
+                f"{path} is gone, though {folder() / 'parts'} holds figures of yours. Put it back, or rebuild it from "
+                "them: python -c 'from keruen import store; store.recover()'"
+            )
+        return []
+    try:
+        db = _open()
+        try:
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'parts'").fetchone():
+                return []  # the first addition was never finished
+            return db.execute(query).fetchall()
+        finally:
+            db.close()
+    except sqlite3.Error as error:
+        raise _failure(error) from error
+
+
+def _failure(error: Exception) -> StoreError:
+    """What went wrong with the store, and what to do."""
+    said, number, where = str(error).lower(), getattr(error, "errno", None), folder()
+    if number in (errno.ENOSPC, errno.EDQUOT) or "is full" in said:
+        return StoreError(
+            f"The disk of {where} is full; nothing was added. Make room, or set KERUEN_HOME to another disk."
+        )
+    if "locked" in said or "busy" in said:
+        return StoreError(
+            f"Another process has been adding to {where} for over a minute; nothing was added. Try again."
+        )
+    if (
+        "readonly" in said
+        or "unable to open" in said
+        or number in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+    ):
+        return StoreError(
+            f"{where} cannot be written or read ({error}). Mend its rights, or set KERUEN_HOME to another folder."
+        )
+    if isinstance(error, sqlite3.DatabaseError):
+        return StoreError(
+            f"{where / 'manifest.sqlite'} is damaged ({error}). Your figures lie unharmed beside it; rebuild it from "
+            "them: python -c 'from keruen import store; store.recover()'"
+        )
+    return StoreError(
+        f"{where}: {error}; nothing was added. Look after the disk, or set KERUEN_HOME to another folder."
+    )
+
+
+def _paths() -> list[Path]:
+    return [folder() / "parts" / f"{name}.parquet" for (name,) in _asked("SELECT name FROM parts ORDER BY number")]
 
 
 def own(asking: Sequence[pl.Expr] = ()) -> pl.DataFrame:
     """The user's own claims that fulfil some conditions, with their ids; nothing is hidden."""
+    for attempt in range(RETRIES):
+        paths = _paths()
+        if not paths:
+            break
+        try:
+            table = pl.scan_parquet(paths, glob=False, schema=OWN_SCHEMA, missing_columns="insert")
+            return _where(table, asking).collect()
+        except (OSError, pl.exceptions.PolarsError) as error:
+            # Parts vanish when another process has just merged them; the manifest then names others.
+            time.sleep(0.005 * attempt)
+            if attempt > 2 and paths == _paths():
+                bad = [p for p in paths if not _sound(p)]
+                raise StoreError(
+                    f"{', '.join(map(str, bad)) or folder()} cannot be read ({error}). Put it back from a copy of the "
+                    "folder, or leave it out for good: python -c 'from keruen import store; store.recover()'"
+                ) from error
+    else:
+        raise StoreError(f"{folder()} changes faster than it can be read. Try again when fewer processes add to it.")
     return pl.DataFrame(schema=OWN_SCHEMA)
+
+
+def _sound(path: Path) -> bool:
+    try:
+        pl.read_parquet_schema(path)
+    except (OSError, pl.exceptions.PolarsError):
+        return False
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() == path.stem
 
 
 def own_releases() -> dict[str, Release]:
     """Cards of the user's own releases, by key."""
-    return {}
+    return {key: _card(told) for key, told in _asked("SELECT key, card FROM releases ORDER BY key")}
+
+
+def _card(told: str) -> Release:
+    card = json.loads(told)
+    return Release(**card | {"released": date.fromisoformat(card["released"])})
+
+
+def _written(card: Release) -> str:
+    told = {
+        f: getattr(card, f)
+        for f in ("key", "title", "publisher", "edition", "precision", "url", "licence", "zeros", "family")
+    }
+    return json.dumps(told | {"released": card.released.isoformat()}, ensure_ascii=False, sort_keys=True)
+
+
+# ---------------------------------------------------------------- the user's own store, written
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS parts (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE NOT NULL, rows INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS batches (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, day TEXT NOT NULL, origin TEXT NOT NULL, added INTEGER NOT NULL,
+    already INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS releases (key TEXT PRIMARY KEY, card TEXT NOT NULL);
+"""
+SMALL_ROWS = 20_000
+SMALL_PARTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What an addition did: rows added, rows that were there already, its number, the ids of all its rows, and what
+    the reader has to say of the file (its encoding, its sheet …)."""
+
+    added: int
+    already: int
+    batch: int | None
+    ids: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def add(
+    table: Any,
+    *,
+    source: str | None = None,
+    publisher: str | None = None,
+    url: str | None = None,
+    licence: str | None = None,
+    released: str | date | None = None,
+    measure: str | None = None,
+    decimal: str | None = None,
+) -> Added:
+    """Add figures of your own to the store.
+
+    Parameters
+    ----------
+    table
+        A CSV, Excel or Parquet file by the template (``keruen template evidence``), or a frame of pandas, polars or
+        Arrow with its columns.
+    source, publisher, url, licence, released, measure
+        Said once for all rows that do not say it themselves.
+    decimal
+        ``.`` or ``,``: the decimal mark of numbers that could be read in two ways.
+
+    Returns
+    -------
+    How many rows were added and how many were there already. Adding one file twice adds nothing.
+
+    Raises
+    ------
+    FaultyTable
+        With all faults of all rows; nothing is added then.
+    StoreError
+        If the store cannot be written; nothing is added then.
+    """
+    told = load(
+        table,
+        source=source,
+        publisher=publisher,
+        url=url,
+        licence=licence,
+        released=released,
+        measure=measure,
+        decimal=decimal,
+    )
+    _check_retractions(told)
+    return append(told.claims, told.cards, origin=told.where, notes=told.notes)
+
+
+def _check_retractions(told: Table) -> None:
+    aims = told.claims.with_columns(line=pl.Series(told.lines, dtype=pl.Int64)).filter(pl.col("retracts").is_not_null())
+    if aims.is_empty():
+        return
+    known = _found(set(aims["retracts"]), None)["id"].to_list() + ids(told.claims).to_list()
+    wrong = aims.filter(~pl.col("retracts").is_in(known))
+    if len(wrong):
+        raise FaultyTable(told.where, [
+            f"{told.word} {line}, column retracts: no row has the id {key!r}; copy it from keruen evidence"
+            for line, key in wrong.select("line", "retracts").iter_rows()
+        ])  # fmt: skip
+
+
+def append(claims: pl.DataFrame, cards: Iterable[Release], *, origin: str, notes: Iterable[str] = ()) -> Added:
+    """Append checked claims, and the cards of their releases, in one transaction."""
+    rows = _named(claims).select(list(OWN_SCHEMA)).unique("id", keep="first", maintain_order=True)
+    every = tuple(rows["id"].to_list())
+    notes = [*notes]
+    if len(rows) < len(claims):
+        notes.append(f"{len(claims) - len(rows)} of the {len(claims)} rows repeat others of the same table.")
+    try:
+        with _writing() as (db, old):
+            paths = [folder() / "parts" / f"{name}.parquet" for name, _ in _listed(db)]
+            held = _held(paths, rows["id"])
+            new = rows.join(held.to_frame(), on="id", how="anti", maintain_order="left")
+            if new.is_empty():
+                return Added(0, len(every), None, every, tuple(notes))
+            small = [name for name, count in _listed(db) if count < SMALL_ROWS]
+            merged = small if len(small) >= SMALL_PARTS else []
+            piece = new
+            if merged:
+                before = pl.read_parquet([folder() / "parts" / f"{n}.parquet" for n in merged], glob=False)
+                piece = pl.concat([before.select(list(OWN_SCHEMA)), new])
+            for card in cards:
+                notes += _other_card(db, card)
+                db.execute("INSERT OR IGNORE INTO releases VALUES (?, ?)", (card.key, _written(card)))
+            told = dict(db.execute("SELECT key, card FROM releases").fetchall())
+            keys = piece["release"].unique().to_list()
+            name = _write_part(piece, {k: told[k] for k in sorted(keys)})
+            db.executemany("DELETE FROM parts WHERE name = ?", [(n,) for n in merged])
+            db.execute("INSERT INTO parts (name, rows) VALUES (?, ?)", (name, len(piece)))
+            day_ = date.today().isoformat()
+            batch = db.execute("INSERT INTO batches (day, origin, added, already) VALUES (?, ?, ?, ?)",
+                               (day_, origin, len(new), len(every) - len(new))).lastrowid  # fmt: skip
+            old.extend(merged)
+    except (OSError, sqlite3.Error) as error:
+        raise _failure(error) from error
+    return Added(len(new), len(every) - len(new), batch, every, tuple(notes))
+
+
+def _other_card(db: sqlite3.Connection, card: Release) -> list[str]:
+    """A note where a release is described otherwise than when it was first added; the first card stands."""
+    held = db.execute("SELECT card FROM releases WHERE key = ?", (card.key,)).fetchone()
+    first = _card(held[0]) if held else card
+    odd = [f for f in ("publisher", "url", "licence") if getattr(first, f) != getattr(card, f)]
+    return [f"{card.key} keeps its {f} as first told: {getattr(first, f)!r}." for f in odd]
+
+
+def _held(paths: list[Path], asked: pl.Series) -> pl.Series:
+    """Those of some ids that the parts hold already."""
+    if not paths:
+        return asked.clear()
+    try:
+        return (
+            pl.scan_parquet(paths, glob=False).select("id").filter(pl.col("id").is_in(asked.implode())).collect()["id"]
+        )
+    except (OSError, pl.exceptions.PolarsError) as error:
+        bad = [str(p) for p in paths if not p.exists() or not _sound(p)]
+        raise StoreError(
+            f"{', '.join(bad) or folder()} cannot be read ({error}); nothing was added. Put it back from a copy of the "
+            "folder, or leave it out for good: python -c 'from keruen import store; store.recover()'"
+        ) from error
+
+
+def _listed(db: sqlite3.Connection) -> list[tuple[str, int]]:
+    return db.execute("SELECT name, rows FROM parts ORDER BY number").fetchall()
+
+
+@contextmanager
+def _writing() -> Iterator[tuple[sqlite3.Connection, list[str]]]:
+    """The lock of the store. What is written inside counts from the commit; parts put on the list go after it."""
+    parts = folder() / "parts"
+    parts.mkdir(parents=True, exist_ok=True)
+    db = _open()
+    old: list[str] = []
+    try:
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            fresh = not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'parts'").fetchone()
+            for statement in filter(str.strip, TABLES.split(";")):
+                db.execute(statement)
+            if fresh:
+                _adopt(db)
+            _sweep(db)
+            yield db, old
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+    finally:
+        db.close()
+    for name in old:
+        (parts / f"{name}.parquet").unlink(missing_ok=True)
+
+
+def _sweep(db: sqlite3.Connection) -> None:
+    """Remove what killed writers left. Only the holder of the lock writes here, so whatever is not listed is stale."""
+    listed = {f"{name}.parquet" for name, _ in _listed(db)}
+    for path in (folder() / "parts").iterdir():
+        if path.name not in listed and (path.name.startswith(".part-") or path.suffix == ".parquet"):
+            path.unlink(missing_ok=True)
+
+
+def _adopt(db: sqlite3.Connection) -> None:
+    """List the parts that lie there while the manifest is new: whoever lost the manifest must not lose the figures."""
+    held: set[str] = set()
+    for path in sorted((folder() / "parts").glob("*.parquet"), key=lambda p: p.stat().st_mtime_ns):
+        if not _sound(path):
+            os.replace(path, path.with_suffix(".damaged"))
+            continue
+        theirs = set(pl.read_parquet(path, columns=["id"])["id"])
+        if theirs <= held:
+            continue  # merged into another part
+        held |= theirs
+        for key, card in json.loads(pl.read_parquet_metadata(path)["keruen"]).items():
+            db.execute("INSERT OR IGNORE INTO releases VALUES (?, ?)", (key, card))
+        db.execute("INSERT INTO parts (name, rows) VALUES (?, ?)", (path.stem, len(theirs)))
+
+
+def recover() -> int:
+    """Build the manifest anew from the parts that lie in the store; damaged ones are set aside.
+
+    Returns
+    -------
+    How many rows the store holds.
+    """
+    old = folder() / "manifest.sqlite"
+    aside = folder() / f"manifest.{time.time_ns()}.damaged"
+    try:
+        if old.exists():
+            os.replace(old, aside)
+        with suppress(FileNotFoundError):
+            os.replace(old.with_name("manifest.sqlite-journal"), aside.with_suffix(".damaged-journal"))
+        with _writing():
+            pass
+    except (OSError, sqlite3.Error) as error:
+        raise _failure(error) from error
+    return len(own())
+
+
+def _write_part(rows: pl.DataFrame, told: dict[str, str]) -> str:
+    """Write a part under the hash of its bytes, whole or not at all."""
+    buffer = io.BytesIO()
+    rows.write_parquet(buffer, compression="zstd", metadata={"keruen": json.dumps(told, ensure_ascii=False)})
+    raw = buffer.getbuffer()
+    name = hashlib.blake2b(raw, digest_size=16).hexdigest()
+    parts = folder() / "parts"
+    draft = parts / f".part-{os.getpid()}-{name}"
+    try:
+        with draft.open("wb") as f:
+            f.write(raw)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(draft, parts / f"{name}.parquet")
+        _sync(parts)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
+    return name
+
+
+def _sync(path: Path) -> None:
+    """Make the names in a folder last, where the system can (Windows cannot, and need not)."""
+    if os.name != "posix":
+        return
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+# ---------------------------------------------------------------- from a number back to its rows
+
+
+def trace(of: str | Iterable[str] | pl.DataFrame) -> pl.DataFrame:
+    """The rows behind a number, each with a sentence to cite.
+
+    Parameters
+    ----------
+    of
+        An id, several ids, or a frame with ``id`` or ``derived_from``; what a row was derived from is followed to the
+        rows of the sources.
+
+    Returns
+    -------
+    The rows with the columns of :func:`evidence`, and ``cite``. Withdrawn rows are found too.
+
+    Raises
+    ------
+    NoEvidence
+        If an id leads to no row.
+
+    Examples
+    --------
+    >>> one = evidence("KAZ", "net_migration", release="un-wpp-2015", since=2011, until=2014, sex="all")
+    >>> trace(one["id"].item())["value"].item()
+    159800.0
+    """
+    wanted, optional, near = _wanted(of)
+    found = _found(wanted | optional, near)
+    while True:
+        held = set(found["id"].to_list())
+        further = {key for said in found["derived_from"].drop_nulls().to_list() for key in said.split()} - held
+        missing = (wanted | further) - held
+        if not missing:
+            break
+        more = _found(missing, near if missing & further else None)
+        lost = missing - set(more["id"].to_list())
+        if lost:
+            more = pl.concat([more, _found(lost, None)])
+            lost -= set(more["id"].to_list())
+        if lost:
+            raise NoEvidence(
+                f"No row has the id {', '.join(map(repr, sorted(lost)[:5]))}{' …' if len(lost) > 5 else ''}. Copy ids "
+                f"from keruen evidence; this snapshot is {snapshot.manifest()['version']}."
+            )
+        found = pl.concat([found, more]).unique("id", maintain_order=True)
+    known = cards()
+    told = {k: cite(known[k]) for k in found["release"].unique().to_list()}
+    return _dressed(found, known).with_columns(cite=pl.col("release").replace_strict(told, return_dtype=pl.String))
+
+
+def _wanted(of: str | Iterable[str] | pl.DataFrame) -> tuple[set[str], set[str], pl.Expr | None]:
+    """Ids that must lead to rows, ids that may (our own sums have no row), and where to look first."""
+    if not isinstance(of, pl.DataFrame):
+        return set(of.split()) if isinstance(of, str) else {str(key) for key in of}, set(), None
+    if not {"id", "derived_from"} & set(of.columns):
+        raise VocabularyError("trace() needs ids: a frame with a column id or derived_from.")
+    derived = of["derived_from"] if "derived_from" in of.columns else pl.Series([None] * len(of), dtype=pl.String)
+    keys = of["id"] if "id" in of.columns else pl.Series([None] * len(of), dtype=pl.String)
+    wanted = {key for said in derived.drop_nulls().to_list() for key in said.split()}
+    wanted |= set(keys.filter(derived.is_null()).drop_nulls().to_list())
+    optional = set() if wanted else set(keys.drop_nulls().to_list())
+    places = of["place"].unique().drop_nulls().to_list() if "place" in of.columns else []
+    return wanted, optional, _among("place", places) if 0 < len(places) <= 20 else None
+
+
+def _found(wanted: set[str], near: pl.Expr | None) -> pl.DataFrame:
+    """Rows by id. An id begins with its release, so only rows of that release are named and compared."""
+    mine = own([pl.col("id").is_in(list(wanted))]).with_columns(own=pl.lit(True))
+    pieces = [mine.clear(), mine]
+    left = wanted - set(mine["id"].to_list())
+    held = snapshot.manifest()
+    keys = {key.rpartition(":")[0] for key in left} & set(held["releases"])
+    asking = [pl.col("release").is_in(sorted(keys))] + ([near] if near is not None else [])
+    for topic in sorted(held["topics"], key=lambda t: held["bytes"].get(t, 0)):
+        if not left or not keys:
+            break
+        rows = snapshot.scan([topic]).filter(*asking).collect()
+        for piece in rows.iter_slices(100_000):
+            hit = _named(piece).filter(pl.col("id").is_in(list(left)))
+            pieces.append(hit.with_columns(own=pl.lit(False)).select(mine.columns))
+            left -= set(hit["id"].to_list())
+            if not left:
+                break
+    return pl.concat(pieces)
+
+
+# ---------------------------------------------------------------- sources
+
+
+def sources(as_of: str | int | date | None = None) -> pl.DataFrame:
+    """Every release: publisher, edition, licence, rows, and the faults known of it.
+
+    Parameters
+    ----------
+    as_of
+        Only releases of which something was known that day; rows and faults as of that day.
+
+    Examples
+    --------
+    >>> sources().filter(pl.col("key") == "un-wpp-2024")["released"].item().isoformat()
+    '2024-07-11'
+    """
+    told = _last_day(as_of)
+    known, mine = cards(), own_releases()
+    counts = _counts(told)
+    rows = []
+    for key, card in known.items():
+        held, copies = counts.get(key, (0, 0))
+        if told is not None and not held and card.released > told:
+            continue
+        rows.append(
+            {
+                "key": key, "publisher": card.publisher, "title": card.title, "edition": card.edition,
+                "released": card.released, "precision": card.precision,
+                "licence": licences().get(card.licence, {"name": card.licence})["name"], "url": card.url,
+                "zeros": card.zeros, "family": card.family, "rows": held, "copies": copies,
+                "restricted": card.restricted, "own": key in mine,
+                "faults": [f.text for f in card.faults if told is None or f.known <= told],
+            }
+        )  # fmt: skip
+    schema: dict[str, Any] = {"released": pl.Date, "rows": pl.Int64, "copies": pl.Int64, "faults": pl.List(pl.String)}
+    return pl.DataFrame(rows, schema_overrides=schema, infer_schema_length=None).sort("key")
+
+
+def _counts(told: date | None) -> dict[str, tuple[int, int]]:
+    """Rows and copies by release."""
+    held = {k: (c["rows"], c["copies"]) for k, c in snapshot.manifest()["releases"].items()}
+    told_by = (pl.col("release"), pl.col("known"), pl.col("copy_of"))
+    summed = (pl.len().alias("rows"), pl.col("copy_of").is_not_null().sum().alias("copies"))
+    asking = [pl.col("known") <= told] if told is not None else []
+    tables = [own(asking).select(told_by)]
+    if told is not None:
+        held = {}
+        tables.append(snapshot.scan().filter(*asking).select(told_by).collect())
+    for table in tables:
+        held |= {k: (r, c) for k, r, c in table.group_by("release").agg(summed).iter_rows()}
+    return held
+
+
+# ---------------------------------------------------------------- SQL
+
+
+MEMORY = "1GB"
+SECONDS = 30.0
+ROWS = 2_000_000
+
+
+def sql(query: str, *, seconds: float = SECONDS) -> pl.DataFrame:
+    """Ask the store in SQL: exactly one ``SELECT`` over the views ``claims``, ``own``, ``releases`` and ``places``.
+
+    The query runs in a DuckDB that can reach no file and no network, within limits of memory, time and rows; tables
+    are handed in from outside. It sees rows as they are stored: an as-of day is a condition on ``known``, and rows
+    withdrawn by others stand there too.
+
+    Parameters
+    ----------
+    query
+        The statement.
+    seconds
+        How long it may run.
+
+    Raises
+    ------
+    ConceptError
+        If it is not one ``SELECT``, cannot be understood, or needs too much.
+    MissingExtra
+        If DuckDB is not installed.
+    """
+    duckdb = need("duckdb", "sql")
+    dataset = need("pyarrow.dataset", "sql").dataset
+    db = duckdb.connect(":memory:")
+    try:
+        for setting in (
+            "SET python_enable_replacements = false", "SET autoinstall_known_extensions = false",
+            "SET autoload_known_extensions = false", "SET temp_directory = ''", f"SET memory_limit = '{MEMORY}'",
+        ):  # fmt: skip
+            db.execute(setting)
+        _only_select(duckdb, db, query)
+        # Handed in as Arrow: DuckDB itself is allowed no file at all, for what it may read it may also overwrite.
+        paths = [str(folders.snapshot() / f"{t}.parquet") for t in snapshot.manifest()["topics"]]
+        db.register("claims", dataset(paths) if paths else pl.DataFrame(schema=SCHEMA).to_arrow())
+        db.register("own", own().to_arrow())
+        db.register("releases", sources().to_arrow())
+        db.register("places", _place_table().to_arrow())
+        db.execute("SET enable_external_access = false")
+        db.execute("SET lock_configuration = true")
+        return _within(duckdb, db, query, seconds)
+    finally:
+        db.close()
+
+
+def _only_select(duckdb: Any, db: Any, query: str) -> None:
+    try:
+        statements = db.extract_statements(query)
+    except duckdb.Error as error:
+        raise ConceptError(f"The query cannot be understood: {error}") from error
+    kinds = [s.type.name for s in statements]
+    if kinds != ["SELECT"]:
+        raise ConceptError(
+            f"sql() runs exactly one SELECT; this is {' and '.join(kinds) or 'nothing'}. Add figures with keruen add; "
+            "write files with --format and --out."
+        )
+
+
+def _within(duckdb: Any, db: Any, query: str, seconds: float) -> pl.DataFrame:
+    timer = threading.Timer(seconds, db.interrupt)
+    timer.start()
+    pieces: list[Any] = []
+    rows = 0
+    try:
+        reading = db.sql(query).to_arrow_reader(100_000)
+        pieces.append(pl.from_arrow(reading.schema.empty_table()))
+        for batch in reading:
+            pieces.append(pl.from_arrow(batch))
+            rows += batch.num_rows
+            if rows > ROWS:
+                raise ConceptError(f"The answer has more than {ROWS:,} rows. Group, filter or LIMIT them.")
+    except duckdb.InterruptException as error:
+        raise ConceptError(
+            f"The query ran longer than {seconds:g} seconds and was stopped. Ask for less, or set seconds=."
+        ) from error
+    except duckdb.OutOfMemoryException as error:
+        raise ConceptError(f"The query needs more than {MEMORY} of memory and was stopped. Ask for less.") from error
+    except duckdb.Error as error:
+        raise ConceptError(f"The query was refused: {error}") from error
+    finally:
+        timer.cancel()
+    answer: pl.DataFrame = pl.concat(pieces)
+    return answer
+
+
+def _place_table() -> pl.DataFrame:
+    rows = [
+        {"code": p.code, "kind": p.kind, "name": p.name, "iso2": p.iso2, "m49": p.m49, "region": p.region,
+         "subregion": p.subregion, "income": p.income, "since": p.since, "until": p.until}
+        for p in all_places().values()
+    ]  # fmt: skip
+    return pl.DataFrame(rows, infer_schema_length=None)

@@ -69,7 +69,7 @@ def source_pages() -> dict[str, str]:
     index = ["# Sources", "", "A page a source, with its editions and the faults known of it.", "",
              "| source | editions | rows in the snapshot |", "|---|--:|--:|"]  # fmt: skip
     for key, members in sorted(groups.items()):
-        title = re.sub(r"\s*\(?\d{4}(-\d{2})?\)?\s*$", "", members[-1].title) or members[-1].title
+        title = re.sub(r"\s(19|20)\d{2}$", "", members[-1].title) or members[-1].title
         count = sum(rows.get(m.key, {}).get("rows", 0) for m in members)
         index.append(f"| [{title}]({key}.md) | {len(members)} | {count:,} |")
         lines = [f"# {title}", "", f"*{members[-1].publisher}.* <{members[-1].url}>" if members[-1].url else f"*{members[-1].publisher}.*", ""]

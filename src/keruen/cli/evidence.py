@@ -71,7 +71,7 @@ def evidence(
         }
     give(
         rows,
-        show=["measure", "stream", "counterpart", "sex", "start", "end", "value", "low", "high", "unit", "status", "release", "known", "copy_of"],
+        show=["measure", "stream", "counterpart", "sex", "group", "start", "end", "value", "low", "high", "unit", "status", "release", "known", "copy_of"],
         told=told, as_json=as_json, format=format, out=out, force=force,
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -23,15 +24,31 @@ from keruen.errors import ConceptError, Incomparable, NoEvidence
 from keruen.places import place as one_place
 from keruen.places import places
 from keruen.provenance import Release, day, definitions, licences
-from keruen.vocabulary import measure as word
 
 LABOUR = (
-    "labour_migrants", "labour_migrants_abroad", "foreign_citizens", "work_permit_holders", "labour_arrivals",
-    "labour_departures", "labour_returns", "work_permits_issued", "household_permits_issued", "patents_issued",
-    "labour_documents_issued", "temporary_residence_permits", "labour_quota", "household_permit_quota",
-    "regularised", "regularised_interim", "ethnic_return", "ethnic_return_cumulative", "ethnic_return_quota",
-    "ethnic_return_within_quota", "ethnic_return_quota_families", "ethnic_return_within_quota_families",
-)  # fmt: skip
+    "labour_migrants",
+    "labour_migrants_abroad",
+    "foreign_citizens",
+    "work_permit_holders",
+    "labour_arrivals",
+    "labour_departures",
+    "labour_returns",
+    "work_permits_issued",
+    "household_permits_issued",
+    "patents_issued",
+    "labour_documents_issued",
+    "temporary_residence_permits",
+    "labour_quota",
+    "household_permit_quota",
+    "regularised",
+    "regularised_interim",
+    "ethnic_return",
+    "ethnic_return_cumulative",
+    "ethnic_return_quota",
+    "ethnic_return_within_quota",
+    "ethnic_return_quota_families",
+    "ethnic_return_within_quota_families",
+)
 MONEY = ("remittances_received", "remittances_paid", "remittances_share_gdp", "remittances", "money_transfers")
 COUNTED = ("register", "administrative", "census")
 YEARS_SHOWN = 8
@@ -242,6 +259,8 @@ def made(value: float, unit: str, rows: Iterable[dict[str, Any]], *, words: bool
 def _quantity(row: dict[str, Any]) -> Parts:
     """A fact with what is told of it: a value, a range, "more than"."""
     value, low, high = row["value"], row["low"], row["high"]
+    if value is not None and high is None and low is not None and low >= value:
+        return ["more than ", number(row)]
     if value is not None:
         parts: Parts = [number(row)]
         if low is not None and high is not None:
@@ -306,8 +325,11 @@ def _drawn(section: dict[str, Any], draw: Callable[[], figures.Figure]) -> None:
 
 def _unreported(what: str, asked: _Asked) -> Parts:
     if asked.as_of:
-        return say(f"By {{day}} none of the sources at hand reported {what} for {{name}}.",
-                   day=Said(told_day(asked.as_of)), name=Said(asked.name, "name"))  # fmt: skip
+        return say(
+            f"By {{day}} none of the sources at hand reported {what} for {{name}}.",
+            day=Said(told_day(asked.as_of)),
+            name=Said(asked.name, "name"),
+        )
     return say(f"None of the sources at hand reports {what} for {{name}}.", name=Said(asked.name, "name"))
 
 
@@ -326,9 +348,12 @@ class _Net:
     def editions(self, window: tuple[date, date]) -> list[dict[str, Any]]:
         """What each edition of the leading definition gave, one figure an edition, in the order of release."""
         rows = self.rivals.filter(
-            (pl.col("start") == window[0]) & (pl.col("end") == window[1]) & (pl.col("definition") == self.main)
-            & pl.col("value").is_not_null() & ~_other_years()
-        )  # fmt: skip
+            (pl.col("start") == window[0])
+            & (pl.col("end") == window[1])
+            & (pl.col("definition") == self.main)
+            & pl.col("value").is_not_null()
+            & ~_other_years()
+        )
         found = _witnesses(rows.sort("known", "release").iter_rows(named=True))
         first: dict[str, dict[str, Any]] = {}
         for row in found:  # what an edition prints goes before a sum of its years
@@ -339,9 +364,12 @@ class _Net:
     def others(self, window: tuple[date, date]) -> list[dict[str, Any]]:
         """What is told by other definitions, over the calendar years that begin in the window."""
         rows = self.rivals.filter(
-            (pl.col("start") == window[0]) & (pl.col("end") == window[1]) & (pl.col("definition") != self.main)
-            & pl.col("value").is_not_null() & (_other_years() | pl.col("derived_from").is_null())
-        )  # fmt: skip
+            (pl.col("start") == window[0])
+            & (pl.col("end") == window[1])
+            & (pl.col("definition") != self.main)
+            & pl.col("value").is_not_null()
+            & (_other_years() | pl.col("derived_from").is_null())
+        )
         told = _witnesses(rows.sort("known", "release").iter_rows(named=True))
         return told + [s for s in self._balances(window) if s["release"] not in {r["release"] for r in told}]
 
@@ -409,7 +437,7 @@ def _moved(value: float) -> str:
 def _sign_words(rows: list[dict[str, Any]]) -> str:
     up, down = any(r["value"] > 0 for r in rows), any(r["value"] < 0 for r in rows)
     if up and down:
-        return "no: some say gain, some say loss"
+        return "no: both signs"
     if len(rows) == 1:
         return "one source alone"
     if up:
@@ -420,7 +448,7 @@ def _sign_words(rows: list[dict[str, Any]]) -> str:
 
 
 def _rewrites(rows: list[dict[str, Any]]) -> int:
-    return sum(abs(b["value"] - a["value"]) > 0.5 for a, b in zip(rows, rows[1:], strict=False))
+    return sum(abs(b["value"] - a["value"]) > 0.5 for a, b in pairwise(rows))
 
 
 def _headline(asked: _Asked, net: _Net | None) -> list[Parts]:
@@ -432,20 +460,27 @@ def _headline(asked: _Asked, net: _Net | None) -> list[Parts]:
     window = net.windows[-1]
     rows = net.editions(window)
     newest = rows[-1]
-    when = [Said(f"mid-{window[0].year}"), " to ", Said(f"mid-{window[1].year}")]
+    when: Parts = [Said(f"mid-{window[0].year}"), " to ", Said(f"mid-{window[1].year}")]
     if newest["value"]:
         first = say(
             f"From {{when}} {{name}} {_moved(newest['value'])} {{much}} people through migration, "
             "says {edition}, the newest edition of the {publisher}.",
-            when=when, name=name, much=number(newest, words=True, absolute=True),
-            edition=_edition(newest["release"]), publisher=_publisher(newest["release"]),
-        )  # fmt: skip
+            when=when,
+            name=name,
+            much=number(newest, words=True, absolute=True),
+            edition=_edition(newest["release"]),
+            publisher=_publisher(newest["release"]),
+        )
     else:
         first = say(
-            "From {when} as many came to {name} as left ({much}), says {edition}, the newest edition of the {publisher}.",
-            when=when, name=name, much=number(newest), edition=_edition(newest["release"]),
+            "From {when} as many came to {name} as left ({much}), says {edition}, "
+            "the newest edition of the {publisher}.",
+            when=when,
+            name=name,
+            much=number(newest),
+            edition=_edition(newest["release"]),
             publisher=_publisher(newest["release"]),
-        )  # fmt: skip
+        )
     out = [first]
     rounded = {round(r["value"]) for r in rows}
     if len(rounded) > 1:
@@ -457,15 +492,20 @@ def _headline(asked: _Asked, net: _Net | None) -> list[Parts]:
         among: Parts = say(", {n} of them looking ahead,", n=_counted(ahead)) if ahead else []
         spread = say(
             "{n} editions{among} give anything from {low} to {high}",
-            n=_capital(_counted(rows)), among=among, low=_signed(low), high=_signed(high),
-        )  # fmt: skip
+            n=_capital(_counted(rows)),
+            among=among,
+            low=_signed(low),
+            high=_signed(high),
+        )
         if gains and losses:
             spread += say(
                 f" and disagree even on the sign: {{up}} {plural(len(gains), 'says', 'say')} more people came, "
                 f"{{down}} {plural(len(losses), 'says', 'say')} more left"
                 + (f", {{even}} {plural(len(even), 'gives', 'give')} nought." if even else "."),
-                up=_counted(gains), down=_counted(losses), even=_counted(even) if even else "",
-            )  # fmt: skip
+                up=_counted(gains),
+                down=_counted(losses),
+                even=_counted(even) if even else "",
+            )
         else:
             spread += [", but agree on the sign." if (gains or losses) else "."]
         out.append(spread)
@@ -473,7 +513,8 @@ def _headline(asked: _Asked, net: _Net | None) -> list[Parts]:
         later = rows[1:]
         out.append(
             say(
-                "Since its first print in {first} the figure was {rewritten} in {later}; expect the newest to move too.",
+                "Since its first print in {first} the figure was {rewritten} in {later}; "
+                "expect the newest to move too.",
                 first=Said(str(rows[0]["known"].year)),
                 rewritten=["rewritten ", _times(times, rows)],
                 later=[_counted(later), f" later {plural(len(later), 'edition')}"],
@@ -486,11 +527,13 @@ def _headline(asked: _Asked, net: _Net | None) -> list[Parts]:
         own = counted[0]
         out.append(
             say(
-                "What is counted at home says {value} ({edition}, {convention}): another definition, so no direct rival.",
-                value=_signed(own), edition=_edition(own["release"]),
+                "What is counted at home says {value} ({edition}, {convention}): "
+                "another definition, so no direct rival.",
+                value=_signed(own),
+                edition=_edition(own["release"]),
                 convention=Said(str(own["convention"] or span(own["start"], own["end"]))),
             )
-        )  # fmt: skip
+        )
     return out
 
 
@@ -505,8 +548,10 @@ def _newest_years(asked: _Asked, net: _Net) -> Parts:
     last = rows[-1]
     return say(
         "No five-year figure is over yet; for {when} {edition} gives {value}.",
-        when=_window(last["start"], last["end"]), edition=_edition(last["release"]), value=_signed(last),
-    )  # fmt: skip
+        when=_window(last["start"], last["end"]),
+        edition=_edition(last["release"]),
+        value=_signed(last),
+    )
 
 
 def _publisher(key: str) -> Said:
@@ -604,9 +649,12 @@ def _net_section(asked: _Asked, net: _Net | None) -> dict[str, Any]:
 
 def _year_rows(table: pl.DataFrame) -> pl.DataFrame:
     return table.filter(
-        (pl.col("start").dt.month() == 1) & (pl.col("start").dt.day() == 1)
-        & (pl.col("end").dt.year() == pl.col("start").dt.year() + 1) & (pl.col("end").dt.month() == 1) & (pl.col("end").dt.day() == 1)
-    )  # fmt: skip
+        (pl.col("start").dt.month() == 1)
+        & (pl.col("start").dt.day() == 1)
+        & (pl.col("end").dt.year() == pl.col("start").dt.year() + 1)
+        & (pl.col("end").dt.month() == 1)
+        & (pl.col("end").dt.day() == 1)
+    )
 
 
 def _register_section(asked: _Asked, net: _Net | None) -> dict[str, Any]:
@@ -668,10 +716,14 @@ def _register_table(section: dict[str, Any], asked: _Asked, net: _Net | None, to
             balance = [made(pair["immigration"]["value"] - pair["emigration"]["value"], "persons", pair.values())]
         table.append([[Said(str(start.year))], *cells, balance])
     card = definitions().get(definition, {})
-    _says(section, 
-        say("The longest series of arrivals and departures comes from {source}. {meaning}",
-            source=_edition(release), meaning=Said(str(card.get("meaning", "")), "note"))
-    )  # fmt: skip
+    _says(
+        section,
+        say(
+            "The longest series of arrivals and departures comes from {source}. {meaning}",
+            source=_edition(release),
+            meaning=Said(str(card.get("meaning", "")), "note"),
+        ),
+    )
     note = say("Net is arrivals less departures. Source where no other is named: {source}.", source=_edition(release))
     if contradicted:
         note += [" Figures after a stroke are told by another source for the same year."]
@@ -690,12 +742,16 @@ def _ends(table: pl.DataFrame, other: str) -> dict[tuple[str, date], list[dict[s
     """Whole-year counts between two places, by the other place and year."""
     keep = _year_rows(
         table.filter(
-            pl.col("counterpart").is_not_null() & (pl.col("group") == "all") & (pl.col("stream") == "all")
-            & (pl.col("basis").fill_null("residence") == "residence") & pl.col("value").is_not_null()
-            & pl.col("copy_of").is_null() & ~pl.col(other).str.starts_with("_")
+            pl.col("counterpart").is_not_null()
+            & (pl.col("group") == "all")
+            & (pl.col("stream") == "all")
+            & (pl.col("basis").fill_null("residence") == "residence")
+            & pl.col("value").is_not_null()
+            & pl.col("copy_of").is_null()
+            & ~pl.col(other).str.starts_with("_")
             & ~pl.col("status").is_in(["model", "projection"])
         )
-    )  # fmt: skip
+    )
     found: dict[tuple[str, date], list[dict[str, Any]]] = {}
     for row in keep.sort("known", "id").iter_rows(named=True):
         found.setdefault((row[other], row["start"]), []).append(row)
@@ -724,9 +780,13 @@ def _partners(section: dict[str, Any], asked: _Asked, flows: pl.DataFrame) -> No
                 else []
             )
             line: list[Parts] = [
-                [f"{words} ", Said(places()[other].name, "name")], [Said(str(start.year))], [number(a)], [number(b)], ratio,
+                [f"{words} ", Said(places()[other].name, "name")],
+                [Said(str(start.year))],
+                [number(a)],
+                [number(b)],
+                ratio,
                 [_edition(a["release"]), " / ", _edition(b["release"])],
-            ]  # fmt: skip
+            ]
             lines.append((max(a["value"], b["value"]), line))
     if not lines:
         return
@@ -754,10 +814,14 @@ def _partners(section: dict[str, Any], asked: _Asked, flows: pl.DataFrame) -> No
 
 def _bilateral(table: pl.DataFrame, end: str) -> pl.DataFrame:
     return table.filter(
-        pl.col("counterpart").is_not_null() & ~pl.col(end).str.starts_with("_") & (pl.col("group") == "all")
+        pl.col("counterpart").is_not_null()
+        & ~pl.col(end).str.starts_with("_")
+        & (pl.col("group") == "all")
         & (pl.col("basis").fill_null("mixed") != "citizenship")
-        & (pl.col("stream") == "all") & pl.col("value").is_not_null() & (pl.col("counterpart") != pl.col("place"))
-    )  # fmt: skip
+        & (pl.col("stream") == "all")
+        & pl.col("value").is_not_null()
+        & (pl.col("counterpart") != pl.col("place"))
+    )
 
 
 def _comparison_day(table: pl.DataFrame) -> date | None:
@@ -807,7 +871,8 @@ def _corridor_table(
                     cell += [", " if cell else "", number(told[k]), " ", _edition(k)]
             line.append(cell)
         body.append(line)
-    heads: list[Parts] = [[first], *([_edition(k)] for k in wide)]
+    heads: list[Parts] = [[first]]
+    heads += [[_edition(k)] for k in wide]
     if narrow:
         heads.append(["Other sources"])
     shown = [r for code in order for r in by_end[code].values()]
@@ -831,10 +896,13 @@ def _contradiction(shown: list[dict[str, Any]], end: str, words: str) -> Parts |
     if gap < 0.5:
         return ["The editions agree on every corridor shown."]
     return say(
-        f"The widest gap: {words}, {{high}} in {{a}}, {{low}} in {{b}}.",
-        other=Said(places()[code].name, "name"), high=number(high), a=_edition(high["release"]), low=number(low),
+        f"The editions lie farthest apart on {words}: {{high}} in {{a}}, {{low}} in {{b}}.",
+        other=Said(places()[code].name, "name"),
+        high=number(high),
+        a=_edition(high["release"]),
+        low=number(low),
         b=_edition(low["release"]),
-    )  # fmt: skip
+    )
 
 
 def _stock_section(asked: _Asked) -> dict[str, Any]:
@@ -853,8 +921,11 @@ def _stock_section(asked: _Asked) -> dict[str, Any]:
             last = [r for r in un if r["release"] == newest_release][-1]
             said = say(
                 "On {day} {value} migrants lived in {name}, says {edition}.",
-                day=Said(told_day(last["start"])), value=number(last, words=True), name=name, edition=_edition(last["release"]),
-            )  # fmt: skip
+                day=Said(told_day(last["start"])),
+                value=number(last, words=True),
+                name=name,
+                edition=_edition(last["release"]),
+            )
             earlier = [r for r in un if r["release"] != newest_release]
             common = [(r, e) for r in un if r["release"] == newest_release for e in earlier if e["start"] == r["start"]]
             if common:
@@ -862,9 +933,11 @@ def _stock_section(asked: _Asked) -> dict[str, Any]:
                 if abs(new["value"] - old["value"]) > 0.5:
                     said += say(
                         " For {day} it gives {new}, where {edition} had given {old}.",
-                        day=Said(told_day(new["start"])), new=number(new, words=True), edition=_edition(old["release"]),
+                        day=Said(told_day(new["start"])),
+                        new=number(new, words=True),
+                        edition=_edition(old["release"]),
                         old=number(old, words=True),
-                    )  # fmt: skip
+                    )
                 else:
                     said += say(
                         " For {day} it repeats {edition}.",
@@ -940,16 +1013,20 @@ def _money_section(asked: _Asked) -> dict[str, Any]:
             last = received[-1]
             said = say(
                 "In {year} {name} received {value} of remittances, says {edition}",
-                year=Said(str(last["start"].year)), name=Said(asked.name, "name"), value=number(last, words=True),
+                year=Said(str(last["start"].year)),
+                name=Said(asked.name, "name"),
+                value=number(last, words=True),
                 edition=_edition(last["release"]),
-            )  # fmt: skip
+            )
             if shares:
-                share = shares[-1]
+                share = max(shares, key=lambda r: (r["start"], not _derived(r), r["known"]))
                 said += say(
                     "; the newest share of gross domestic product is {share} ({year}, {how} {edition})",
-                    share=number(share, words=True), year=Said(str(share["start"].year)),
-                    how="derived from" if _derived(share) else "published in", edition=_edition(share["release"]),
-                )  # fmt: skip
+                    share=number(share, words=True),
+                    year=Said(str(share["start"].year)),
+                    how="derived from" if _derived(share) else "published in",
+                    edition=_edition(share["release"]),
+                )
             _says(section, [*said, "."])
         _drawn(section, lambda: figures.remittances(_totals(main), as_of=asked.as_of))
         keys: dict[tuple[str, str, bool], date] = {}
@@ -972,16 +1049,22 @@ def _money_section(asked: _Asked) -> dict[str, Any]:
                 else "percent of GDP, published"
             )
             heads.append([_edition(release), f": {unit}"])
-        body: list[list[Parts]] = [
-            [[Said(str(y.year))], *([number(cells[y, k])] if (y, k) in cells else [] for k in order)]
-            for y in reversed(years)
-        ]
-        _shows(section, 
+        body: list[list[Parts]] = []
+        for y in reversed(years):
+            told: list[Parts] = [[number(cells[y, k])] if (y, k) in cells else [] for k in order]
+            body.append([[Said(str(y.year))], *told])
+        _shows(
+            section,
             _table(
-                say("Personal remittances received by {name}, by source", name=Said(asked.name, "name")), heads, body,
-                ["Published shares are printed by the source; derived ones are its remittances over its gross domestic product."],
-            )
-        )  # fmt: skip
+                say("Personal remittances received by {name}, by source", name=Said(asked.name, "name")),
+                heads,
+                body,
+                [
+                    "Published shares are printed by the source; "
+                    "derived ones are its remittances over its gross domestic product."
+                ],
+            ),
+        )
     _corridor_money(section, asked, money)
     return section
 
@@ -992,12 +1075,14 @@ def _derived(row: dict[str, Any]) -> bool:
 
 def _corridor_money(section: dict[str, Any], asked: _Asked, money: pl.DataFrame) -> None:
     senders = money.filter(
-        pl.col("counterpart").is_not_null() & ~pl.col("counterpart").str.starts_with("_") & (pl.col("group") == "all")
+        pl.col("counterpart").is_not_null()
+        & ~pl.col("counterpart").str.starts_with("_")
+        & (pl.col("group") == "all")
         & pl.col("value").is_not_null()
-    )  # fmt: skip
+    )
     model = senders.filter(pl.col("measure") == "remittances")
     if len(model):
-        at = model["start"].max()
+        at: date = model["start"].max()  # type: ignore[assignment]
         rows = (
             model.filter(pl.col("start") == at).sort("value", "counterpart", descending=[True, False]).head(ROWS_SHOWN)
         )
@@ -1005,14 +1090,19 @@ def _corridor_money(section: dict[str, Any], asked: _Asked, money: pl.DataFrame)
             [[Said(places()[r["counterpart"]].name, "name")], [number(r)], [_edition(r["release"])]]
             for r in rows.iter_rows(named=True)
         ]
-        _shows(section, 
+        _shows(
+            section,
             _table(
-                say("Remittances to {name} by sender in {year}, million USD: a model's split, not reports",
-                    name=Said(asked.name, "name"), year=Said(str(at.year))),  # type: ignore[union-attr]
-                [["Sender"], ["Million USD"], ["Source"]], lines,
+                say(
+                    "Remittances to {name} by sender in {year}, million USD: a model's split, not reports",
+                    name=Said(asked.name, "name"),
+                    year=Said(str(at.year)),
+                ),
+                [["Sender"], ["Million USD"], ["Source"]],
+                lines,
                 ["The model spreads what a country receives over senders by their migrants and incomes."],
-            )
-        )  # fmt: skip
+            ),
+        )
     transfers = senders.filter(
         (pl.col("measure") == "money_transfers") & (pl.col("end") - pl.col("start") >= pl.duration(days=80))
     )
@@ -1032,14 +1122,22 @@ def _corridor_money(section: dict[str, Any], asked: _Asked, money: pl.DataFrame)
             ]
             for r in newest.head(ROWS_SHOWN).iter_rows(named=True)
         ]
-        _shows(section, 
+        _shows(
+            section,
             _table(
-                say("Money transfers of individuals to {name}, newest figure a sender: another quantity than remittances",
-                    name=Said(asked.name, "name")),
-                [["Sender"], ["Period"], ["Million USD"], ["Source"]], lines,
-                ["Transfers run through banks and transfer systems. They never add up with remittances of the balance of payments."],
-            )
-        )  # fmt: skip
+                say(
+                    "Money transfers of individuals to {name}, newest figure a sender: "
+                    "another quantity than remittances",
+                    name=Said(asked.name, "name"),
+                ),
+                [["Sender"], ["Period"], ["Million USD"], ["Source"]],
+                lines,
+                [
+                    "Transfers run through banks and transfer systems. "
+                    "They never add up with remittances of the balance of payments."
+                ],
+            ),
+        )
 
 
 # ---------------------------------------------------------------- labour and return
@@ -1057,10 +1155,13 @@ def _labour_section(asked: _Asked) -> dict[str, Any]:
     totals = facts.filter(whole)
     parts = facts.height - totals.height
     groups = (
-        ("Labour migrants and the regularised, persons", [m for m in LABOUR if m in figures.PEOPLE or m in ("regularised_interim", "labour_returns")]),
+        (
+            "Labour migrants and the regularised, persons",
+            [m for m in LABOUR if m in figures.PEOPLE or m in ("regularised_interim", "labour_returns")],
+        ),
         ("Permits, patents and quotas: events, not persons", list(figures.PERMITS)),
         ("Ethnic return", [m for m in LABOUR if m.startswith("ethnic_return")]),
-    )  # fmt: skip
+    )
     for caption, measures in groups:
         rows = totals.filter(pl.col("measure").is_in(measures)).sort("end", "start", "known", descending=True)
         if rows.is_empty():
@@ -1092,15 +1193,20 @@ def _labour_section(asked: _Asked) -> dict[str, Any]:
             left = rows.join(shown.select("id"), on="id", how="anti").to_dicts()
             note = say(
                 f"{{n}} more {plural(len(left), 'figure')}: {{how}}.",
-                n=made(len(left), "figures", left), how=Said(f"keruen evidence {asked.code} --measure {shown['measure'][0]}", "code"),
-            )  # fmt: skip
+                n=made(len(left), "figures", left),
+                how=Said(f"keruen evidence {asked.code} --measure {shown['measure'][0]}", "code"),
+            )
         _shows(section, _table([caption], [["What"], ["When"], ["Figure"], ["Source"]], lines, note))
     if parts:
         rest = facts.filter(~whole).to_dicts()
-        _says(section, 
-            say("{n} more figures tell parts by citizenship, region or trade: {how}.", n=made(parts, "figures", rest),
-                how=Said(f"keruen evidence {asked.code} --stream labour_unregistered", "code"))
-        )  # fmt: skip
+        _says(
+            section,
+            say(
+                "{n} more figures tell parts by citizenship, region or trade: {how}.",
+                n=made(parts, "figures", rest),
+                how=Said(f"keruen evidence {asked.code} --stream labour_unregistered", "code"),
+            ),
+        )
     return section
 
 
@@ -1139,10 +1245,10 @@ def _known_section(asked: _Asked, net: _Net | None) -> dict[str, Any]:
             general = True
         line: list[Parts] = [[_edition(key)], told]
         for window in windows:
-            row = by_release[key].get(window)
+            found = by_release[key].get(window)
             cell: Parts = []
-            if row is not None:
-                n = number(row)
+            if found is not None:
+                n = number(found)
                 cell = [n]
                 if "projected" in n.mark:
                     cell.append(" projected")
@@ -1155,6 +1261,8 @@ def _known_section(asked: _Asked, net: _Net | None) -> dict[str, Any]:
     ]
     if general:
         note.append(" * Date from general knowledge, not read in a source.")
+    heads: list[Parts] = [["Edition"], ["Released"]]
+    heads += [[_window(*w)] for w in windows]
     _shows(
         section,
         _table(
@@ -1162,7 +1270,7 @@ def _known_section(asked: _Asked, net: _Net | None) -> dict[str, Any]:
                 "Net migration of {name} as each edition gave it, persons over the period",
                 name=Said(asked.name, "name"),
             ),
-            [["Edition"], ["Released"], *([_window(*w)] for w in windows)],
+            heads,
             body,
             note,
         ),
@@ -1225,13 +1333,17 @@ def _revision_words(asked: _Asked, net: _Net) -> list[Parts]:
         size = say("by {change} people", change=made(row["mean_abs_change"], "persons", base))
     out.append(
         say(
-            "On average a new edition moved an estimate of {name}'s past net migration {size}; that is rank {rank} of {all} places, "
-            "counted from the most rewritten. {share} percent of the figures were carried over unchanged, and {flips} changed sign.",
-            name=Said(asked.name, "name"), size=size, rank=made(row["rank"], "rank", base),
-            all=made(found.ranking.height, "places", base), share=made(100 * row["share_unchanged"], "percent", base, text=figure(100 * row["share_unchanged"])),
+            "On average a new edition moved an estimate of {name}'s past net migration {size}; that is rank {rank} "
+            "of {all} places, counted from the most rewritten. {share} percent of the figures were carried over "
+            "unchanged, and {flips} changed sign.",
+            name=Said(asked.name, "name"),
+            size=size,
+            rank=made(row["rank"], "rank", base),
+            all=made(found.ranking.height, "places", base),
+            share=made(100 * row["share_unchanged"], "percent", base, text=figure(100 * row["share_unchanged"])),
             flips=made(row["sign_changes"], "figures", base, text=count(row["sign_changes"])),
         )
-    )  # fmt: skip
+    )
     return out
 
 
@@ -1257,11 +1369,22 @@ def _own_section(asked: _Asked) -> dict[str, Any] | None:
         told = Said("; ".join(filter(None, [", ".join(details), str(r["note"] or "")])), "note")
         unit = "million USD" if r["unit"] == "USD" else r["unit"]
         lines.append(
-            [[r["measure"].replace("_", " "), *other], [_window(r["start"], r["end"])], [*_quantity(r), f" {unit}" if not _digits(unit) else Said(f" {unit}", "note")],
-             [_edition(r["release"])], [told]]
-        )  # fmt: skip
-    _shows(section, _table(["Figures that you added; they are in nobody else's brief"],
-                                    [["What"], ["When"], ["Figure"], ["Source"], ["Note"]], lines))  # fmt: skip
+            [
+                [r["measure"].replace("_", " "), *other],
+                [_window(r["start"], r["end"])],
+                [*_quantity(r), f" {unit}" if not _digits(unit) else Said(f" {unit}", "note")],
+                [_edition(r["release"])],
+                [told],
+            ]
+        )
+    _shows(
+        section,
+        _table(
+            ["Figures that you added; they are in nobody else's brief"],
+            [["What"], ["When"], ["Figure"], ["Source"], ["Note"]],
+            lines,
+        ),
+    )
     return section
 
 
@@ -1320,7 +1443,8 @@ LIMITS = (
     "A range between sources is no confidence interval: the truth may lie outside all of them.",
     "Figures of different definitions stand side by side; none is added to another.",
     "Where a place has no figure in a table, nobody at hand reported one. It is not nought.",
-    "Net migration of the United Nations is by and large a residual of population change, births and deaths, and takes in their errors.",
+    "Net migration of the United Nations is by and large a residual of population change, births and deaths, "
+    "and takes in their errors.",
     "Registers count those who register. People who come or leave without doing so are in none of these counts.",
     "Press figures are second hand; the page is named, the office behind it was not asked.",
 )
@@ -1345,8 +1469,8 @@ def contents(
     Returns
     -------
     ``place``, ``name``, ``as_of``, ``strict``, ``headline`` (paragraphs), ``sections`` (each with ``blocks``:
-    paragraphs, figures and tables in reading order), ``sources``, ``limits``, ``foot``. A paragraph, cell or caption is a list of
-    strings, :class:`Number` and :class:`Said`.
+    paragraphs, figures and tables in reading order), ``sources``, ``limits``, ``foot``. A paragraph, cell or
+    caption is a list of strings, :class:`Number` and :class:`Said`.
 
     Raises
     ------
@@ -1377,7 +1501,6 @@ def contents(
     order += sorted(used - set(order))
     keys = list(dict.fromkeys(order))
     manifest = snapshot.manifest()
-    newest = at or max((n.known for n in ()), default=None)
     lag = any(n.lag for n in _walk([headline, sections]) if isinstance(n, Number))
     return {
         "place": found.code,
@@ -1396,7 +1519,6 @@ def contents(
             "package": __version__,
             "snapshot": str(manifest["version"]),
             "restricted": bool(manifest.get("restricted")),
-            "newest": newest,
         },
     }
 

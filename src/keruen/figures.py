@@ -52,6 +52,7 @@ RC = {
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
     "path.simplify": True,
+    "text.parse_math": False,  # a dollar sign in a user's title is a dollar sign
 }
 ACRONYMS = {"oecd", "unhcr", "unsd", "cepii", "ilostat", "knomad", "ucdp", "unpd"}
 _drawing = Lock()  # matplotlib's settings are one for the whole process
@@ -145,7 +146,8 @@ def _settings() -> dict[str, Any]:
 def _style(name: str) -> AbstractContextManager[None]:
     import matplotlib
 
-    return matplotlib.rc_context(_settings() | {"svg.hashsalt": name})
+    settings: Any = _settings() | {"svg.hashsalt": name}
+    return matplotlib.rc_context(settings)
 
 
 def _rendered(draw: Callable[[Any], None], size: tuple[float, float], kind: str, name: str) -> bytes:
@@ -223,8 +225,8 @@ def year(at: date) -> float:
     2010.5
     """
     first, after = date(at.year, 1, 1), date(at.year + 1, 1, 1)
-    share = (at - first).days / (after - first).days
-    return at.year + (0.5 if (at.month, at.day) == (7, 1) else share)
+    share: float = 0.5 if (at.month, at.day) == (7, 1) else (at - first).days / (after - first).days
+    return at.year + share
 
 
 def _years(row: dict[str, Any]) -> float:
@@ -374,8 +376,17 @@ def _as_of(ax: Any, at: date | None, *, words: bool = True) -> None:
         return
     ax.axvline(year(at), color=INK, linewidth=0.9, linestyle=(0, (2, 2)), zorder=2)
     if words:
-        ax.annotate(f"as of {_day(at)}", (year(at), 1), xycoords=("data", "axes fraction"), xytext=(-3, 3),
-                    textcoords="offset points", ha="right", va="bottom", fontsize=8.5, color=INK)  # fmt: skip
+        ax.annotate(
+            f"as of {_day(at)}",
+            (year(at), 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(-3, 3),
+            textcoords="offset points",
+            ha="right",
+            va="bottom",
+            fontsize=8.5,
+            color=INK,
+        )
 
 
 def _labels(ax: Any, ends: Sequence[tuple[float, float, str, str]], x: float) -> None:
@@ -395,9 +406,17 @@ def _labels(ax: Any, ends: Sequence[tuple[float, float, str, str]], x: float) ->
         for i in range(len(at) - 2, -1, -1):
             at[i] = min(at[i], at[i + 1] - gap)
     for (x0, y, text, colour), target in zip(order, at, strict=True):
-        ax.annotate(text, (x0, y), xytext=(x, target), textcoords=("axes fraction", "data"), va="center", fontsize=9,
-                    color=colour, annotation_clip=False,
-                    arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "alpha": 0.6, "shrinkA": 1, "shrinkB": 2})  # fmt: skip
+        ax.annotate(
+            text,
+            (x0, y),
+            xytext=(x, target),
+            textcoords=("axes fraction", "data"),
+            va="center",
+            fontsize=9,
+            color=colour,
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "alpha": 0.6, "shrinkA": 1, "shrinkB": 2},
+        )
 
 
 def _key(ax: Any, handles: Sequence[tuple[str, str, str]], above: float) -> None:
@@ -500,7 +519,7 @@ def net_migration_by_edition(
     shaded = any(x["low"] is not None and x["high"] is not None for _, r in years for x in r)
 
     def draw(canvas: Any) -> None:
-        ax = _axes(canvas, 52, 104, 28, 58)
+        ax = _axes(canvas, 52, 120, 28, 58)
         ends: list[tuple[float, float, str, str]] = []
         handles = []
         for i, ((release, _, source), points) in enumerate(steps):
@@ -525,21 +544,41 @@ def net_migration_by_edition(
                 )
                 slot = x0 + (x1 - x0) * (i + 1) / (len(steps) + 1)
                 hollow = _carried(p)
-                ax.plot([slot], [y], marker=MARKS[i % len(MARKS)], markersize=5.2, color=colour, markeredgewidth=1.1,
-                        markerfacecolor="white" if hollow else colour, linestyle="none", zorder=4)  # fmt: skip
+                ax.plot(
+                    [slot],
+                    [y],
+                    marker=MARKS[i % len(MARKS)],
+                    markersize=5.2,
+                    color=colour,
+                    markeredgewidth=1.1,
+                    markerfacecolor="white" if hollow else colour,
+                    linestyle="none",
+                    zorder=4,
+                )
                 before, end = p, (x1, y)
+        spare = iter([*VIVID[2:], *VIVID[2:], *VIVID[2:]] * 9)
+        un = iter(VIVID[:2] * 9)
         for i, ((release, _, source), points) in enumerate(years):
             known = releases().get(release)
             national = not (known and known.family.startswith("un-"))
             counted = points[0]["status"] in ("register", "administrative", "census") and len(points) > 4
-            colour = "#000000" if counted and not any(e[3] == "#000000" for e in ends) else VIVID[i % len(VIVID)]
-            single = len(points) == 1
+            first = counted and not any(e[3] == "#000000" for e in ends)
+            colour = next(un) if not national else "#000000" if first else next(spare)
+            over = 3.9 if first else 3.5 if not national else 3.2
             for xs, ys, dashed in _broken(
                 [p | {"value": p["value"] / max(_years(p), 1)} for p in points], unit, yearly=True
             ):
-                ax.plot(xs, ys, color=colour, linewidth=1.8 if national else 1.2, linestyle=(0, (2, 1.5)) if dashed else "-",
-                        marker="." if national else None, markersize=4, zorder=3.5)  # fmt: skip
-                if single or len(xs) == 1:
+                ax.plot(
+                    xs,
+                    ys,
+                    color=colour,
+                    linewidth=1.9 if first else 1.2,
+                    zorder=over,
+                    linestyle=(0, (2, 1.5)) if dashed else "-",
+                    marker="." if national else None,
+                    markersize=4,
+                )
+                if len(xs) == 1:
                     ax.plot(
                         xs,
                         ys,
@@ -547,21 +586,32 @@ def net_migration_by_edition(
                         color=colour,
                         markersize=5,
                         linestyle="none",
-                        zorder=4,
+                        zorder=4.5,
                     )
             bounds = [p for p in points if p["low"] is not None and p["high"] is not None]
-            if bounds and not single:
-                ax.fill_between([(year(p["start"]) + year(p["end"])) / 2 for p in bounds], [p["low"] / unit for p in bounds],
-                                [p["high"] / unit for p in bounds], color=colour, alpha=0.13, linewidth=0, zorder=1)  # fmt: skip
-            tip = points[-1]
-            ends.append(
-                (
-                    (year(tip["start"]) + year(tip["end"])) / 2,
-                    tip["value"] / max(_years(tip), 1) / unit,
-                    label(release, source),
-                    colour,
+            if len(bounds) > 1:
+                ax.fill_between(
+                    [(year(p["start"]) + year(p["end"])) / 2 for p in bounds],
+                    [p["low"] / unit for p in bounds],
+                    [p["high"] / unit for p in bounds],
+                    color=colour,
+                    alpha=0.13,
+                    linewidth=0,
+                    zorder=1,
                 )
-            )
+            tip = points[-1]
+            at, y = (year(tip["start"]) + year(tip["end"])) / 2, tip["value"] / max(_years(tip), 1) / unit
+            if len(points) > 2:
+                ends.append((at, y, label(release, source), colour))
+            else:  # a lone figure is named where it stands
+                ax.annotate(
+                    label(release, source),
+                    (at, y),
+                    xytext=(5, -9),
+                    textcoords="offset points",
+                    fontsize=7.5,
+                    color=colour,
+                )
         # Intervals of projections would flatten everything else: they are cut by the frame, and the note says so.
         middle = [x["value"] / max(_years(x), 1) / unit for x in drawn]
         room = 0.12 * ((max(*middle, 0) - min(*middle, 0)) or 1)
@@ -572,8 +622,12 @@ def net_migration_by_edition(
         _labels(ax, ends, 1.02)
         _as_of(ax, as_of)
         _key(ax, handles, 40)
-        _note(ax, f"{word} a year, five-year figures as steps · solid: estimate or count · dashed: projection · "
-                  "hollow: carried over" + (" · shade: 80% interval, cut" if shaded else ""), 22)  # fmt: skip
+        _note(
+            ax,
+            f"{word} a year, five-year figures as steps · solid: estimate or count · dashed: projection · "
+            "hollow: carried over" + (" · shade: 80% interval, cut" if shaded else ""),
+            22,
+        )
 
     title = f"Net migration of {_name(code)} by edition"
     names = ", ".join(dict.fromkeys(label(k[0], k[2]) for k, _ in series))
@@ -624,13 +678,26 @@ def stock_by_edition(claims: pl.DataFrame, *, since: int = 1990, as_of: date | N
     def draw(canvas: Any) -> None:
         ax = _axes(canvas, 52, 176, 28, 26)
         ends = []
-        for i, ((release, _, source), mine) in enumerate(lines):
-            colour = _edition_colour(i, len(lines))
+        own_editions = [k for k, _ in lines if _family(k[0]).startswith("un-")]
+        for i, (key, mine) in enumerate(lines):
+            release, _, source = key
+            leading = key in own_editions
+            colour = (
+                _edition_colour(own_editions.index(key), len(own_editions)) if leading else VIVID[(i + 2) % len(VIVID)]
+            )
             xs, ys = [year(p["start"]) for p in mine], [p["value"] / unit for p in mine]
             ax.plot(xs, ys, color=colour, linewidth=1.5, linestyle=DASHES[(len(lines) - 1 - i) % len(DASHES)], zorder=3)
             for x, y, p in zip(xs, ys, mine, strict=True):
-                ax.plot([x], [y], marker=MARKS[i % len(MARKS)], color=colour, markersize=5, markeredgewidth=1.1, zorder=4,
-                        markerfacecolor="white" if _carried(p) else colour)  # fmt: skip
+                ax.plot(
+                    [x],
+                    [y],
+                    marker=MARKS[i % len(MARKS)],
+                    color=colour,
+                    markersize=5,
+                    markeredgewidth=1.1,
+                    zorder=4,
+                    markerfacecolor="white" if _carried(p) else colour,
+                )
             ends.append((xs[-1], ys[-1], _named(release, source, mine), colour))
         for i, ((release, _, source), mine) in enumerate(points):
             colour = VIVID[i % len(VIVID)]
@@ -681,9 +748,12 @@ def corridors(
         Its heading.
     """
     rows = _whole(claims, ["stock"]).filter(
-        (pl.col("start") == day) & pl.col("counterpart").is_not_null() & pl.col("value").is_not_null()
-        & ~pl.col(by).str.starts_with("_") & (pl.col("stream") == "all")
-    )  # fmt: skip
+        (pl.col("start") == day)
+        & pl.col("counterpart").is_not_null()
+        & pl.col("value").is_not_null()
+        & ~pl.col(by).str.starts_with("_")
+        & (pl.col("stream") == "all")
+    )
     if rows.is_empty():
         raise NoEvidence(f"There is nothing to draw: no corridor is told for {day}.")
     first = (
@@ -703,13 +773,33 @@ def corridors(
             told = [x["value"] / unit for x in drawn if x[by] == end]
             ax.plot([min(told), max(told)], [at, at], color="#b3b3b3", linewidth=2.2, solid_capstyle="round", zorder=2)
         handles = []
-        for i, ((release, source), mine) in enumerate(series):
-            colour = _edition_colour(i, len(series)) if len(series) > 2 else ("#56a0d3", "#08306b")[i + 2 - len(series)]
-            solid = [x for x in mine if not _carried(x)]
-            for part, face in ((solid, colour), ([x for x in mine if _carried(x)], "white")):
-                ax.plot([x["value"] / unit for x in part], [first.index(x[by]) for x in part], marker=MARKS[i % len(MARKS)],
-                        markersize=6.5, color=colour, markerfacecolor=face, markeredgewidth=1.3, linestyle="none", zorder=3)  # fmt: skip
-            handles.append((label(release, source), colour, MARKS[i % len(MARKS)]))
+        editions = [k for k, _ in series if _family(k[0]).startswith("un-")] or [k for k, _ in series]
+        for i, (key, mine) in enumerate(series):
+            release, source = key
+            if key in editions:
+                at = editions.index(key)
+                pale = (
+                    ("#5ba3cf", "#08306b")[at + 2 - len(editions)]
+                    if len(editions) < 3
+                    else _edition_colour(at, len(editions))
+                )
+                colour, mark, size, edge = pale, MARKS[at % len(MARKS)], 6.5, 1.3
+            else:  # a tick does not cover the dot of an edition it agrees with
+                colour, mark, size, edge = VIVID[i % len(VIVID)], "|", 13.0, 2.2
+            told = [x for x in mine if not _carried(x)]
+            for part, face in ((told, colour), ([x for x in mine if _carried(x)], "white")):
+                ax.plot(
+                    [x["value"] / unit for x in part],
+                    [first.index(x[by]) for x in part],
+                    marker=mark,
+                    markersize=size,
+                    color=colour,
+                    markerfacecolor=face,
+                    markeredgewidth=edge,
+                    linestyle="none",
+                    zorder=3,
+                )
+            handles.append((label(release, source), colour, mark))
         ax.set_ylim(len(first) - 0.4, -0.6)
         ax.set_yticks(range(len(first)), [_name(c)[:24] for c in first], color=INK)
         ax.tick_params(axis="y", length=0)
@@ -764,25 +854,39 @@ def remittances(claims: pl.DataFrame, *, since: int = 1995, as_of: date | None =
     if not drawn:
         raise NoEvidence(f"There is nothing to draw: no remittances of {_name(code)}.")
     last = max(x["end"] for x in drawn).year + 0.3
-    height = 50 + 170 * len(panels)
+    height = 190 * len(panels)
     biggest = max((x["value"] for x in drawn if x["measure"] == "remittances_received"), default=0)
     unit, word = (1e9, "billion USD") if biggest >= 1e9 else (1e6, "million USD")
 
     def draw(canvas: Any) -> None:
         for at, (what, told) in enumerate(panels):
-            ax = _axes(canvas, 58, 138, 28 + 170 * (len(panels) - 1 - at), 24 + 170 * at + (16 if at == 0 else 14))
+            ax = _axes(canvas, 52, 190, 26 + 190 * (len(panels) - 1 - at), 26 + 190 * at)
             by = unit if what == "remittances_received" else 1.0
             ends = []
             for i, ((release, _, source), points) in enumerate(told):
                 colour = VIVID[(3, 0, 1, 2, 4, 5)[i % 6]]
                 derived = any(p["convention"] or p["derived_from"] for p in points)
                 for xs, ys, _ in _broken(points, by, yearly=True):
-                    ax.plot(xs, ys, color=colour, linewidth=1.2 if derived else 1.7, zorder=3 - 0.1 * derived,
-                            linestyle=(0, (2, 1.2)) if derived else DASHES[i % len(DASHES)],
-                            marker=MARKS[i % len(MARKS)], markersize=2.8, markerfacecolor="white" if derived else colour)  # fmt: skip
+                    ax.plot(
+                        xs,
+                        ys,
+                        color=colour,
+                        linewidth=1.2 if derived else 1.7,
+                        zorder=3 - 0.1 * derived,
+                        linestyle=(0, (2, 1.2)) if derived else DASHES[i % len(DASHES)],
+                        marker=MARKS[i % len(MARKS)],
+                        markersize=2.8,
+                        markerfacecolor="white" if derived else colour,
+                    )
                 tip = points[-1]
-                ends.append(((year(tip["start"]) + year(tip["end"])) / 2, tip["value"] / by,
-                             label(release, source) + (", derived" if derived else ""), colour))  # fmt: skip
+                ends.append(
+                    (
+                        (year(tip["start"]) + year(tip["end"])) / 2,
+                        tip["value"] / by,
+                        label(release, source) + (", derived" if derived else ""),
+                        colour,
+                    )
+                )
             ax.set_ylim(bottom=0)
             _calendar(ax, since, max(last, year(as_of) + 0.3 if as_of else last))
             _zero(ax)
@@ -805,12 +909,55 @@ def remittances(claims: pl.DataFrame, *, since: int = 1995, as_of: date | None =
 # ---------------------------------------------------------------- labour, return
 
 
-PEOPLE = ("labour_migrants", "work_permit_holders", "foreign_citizens", "labour_migrants_abroad", "regularised", "labour_arrivals",
-          "labour_departures")  # fmt: skip
-PERMITS = ("work_permits_issued", "household_permits_issued", "patents_issued", "labour_documents_issued", "temporary_residence_permits",
-           "labour_quota", "household_permit_quota")  # fmt: skip
+PEOPLE = (
+    "labour_migrants",
+    "work_permit_holders",
+    "foreign_citizens",
+    "labour_migrants_abroad",
+    "regularised",
+    "labour_arrivals",
+    "labour_departures",
+)
+PERMITS = (
+    "work_permits_issued",
+    "household_permits_issued",
+    "patents_issued",
+    "labour_documents_issued",
+    "temporary_residence_permits",
+    "labour_quota",
+    "household_permit_quota",
+)
 RETURN = ("ethnic_return", "ethnic_return_cumulative", "ethnic_return_quota")
+CARET_UP = 10  # matplotlib's number for it
 STREAM_MARKS = {"all": "o", "labour": "o", "labour_registered": "s", "labour_unregistered": "^", "ethnic_return": "D"}
+
+
+def _fact(ax: Any, x: dict[str, Any], unit: float, colour: str) -> None:
+    """One fact: a point, a whisker from low to high, a bar over a span of years, an arrow up for "more than"."""
+    first, last = year(x["start"]), year(x["end"])
+    # What is cumulated is true of the end of its span; other long spans are drawn as long as they are.
+    when = last if x["measure"].endswith("_cumulative") else (first + last) / 2
+    low, high = x["low"], x["high"]
+    if low is not None and high is not None:
+        ax.plot([when, when], [low / unit, high / unit], color=colour, linewidth=1.4, zorder=2.5)
+    more = x["value"] is None and low is not None and high is None
+    value = low if more else x["value"]
+    if value is None:
+        return
+    if last - first > 1.5 and when < last:
+        ax.plot([first, last], [value / unit, value / unit], color=colour, linewidth=1.0, zorder=2.4)
+    mark: Any = CARET_UP if more else STREAM_MARKS.get(x["stream"], "o")
+    hollow = x["status"] in ("estimate", "press") and not more
+    ax.plot(
+        [when],
+        [value / unit],
+        marker=mark,
+        markersize=7 if more else 5,
+        color=colour,
+        linestyle="none",
+        zorder=3,
+        markerfacecolor="white" if hollow else colour,
+    )
 
 
 def labour(claims: pl.DataFrame, *, since: int = 1991, as_of: date | None = None) -> Figure:
@@ -829,7 +976,8 @@ def labour(claims: pl.DataFrame, *, since: int = 1991, as_of: date | None = None
         A day to mark.
     """
     rows = _whole(claims, [*PEOPLE, *PERMITS, *RETURN]).filter(
-        pl.col("counterpart").is_null() & (pl.col("start") >= date(since, 1, 1))
+        (pl.col("counterpart").is_null() | pl.col("counterpart").str.starts_with("_"))
+        & (pl.col("start") >= date(since, 1, 1))
     )
     code = _one_place(rows, "labour migrants, permits or ethnic return")
     found = list(rows.sort("start", "end", "id").iter_rows(named=True))
@@ -841,31 +989,19 @@ def labour(claims: pl.DataFrame, *, since: int = 1991, as_of: date | None = None
     panels = [(words, [x for x in found if x["measure"] in which]) for words, which in kinds]
     panels = [(words, told) for words, told in panels if told]
     last = max(x["end"] for x in found).year + 1.5
-    each = 150
-    height = 34 + each * len(panels)
+    each = 165
+    height = each * len(panels)
 
     def draw(canvas: Any) -> None:
         for at, (words, told) in enumerate(panels):
-            ax = _axes(canvas, 58, 178, 26 + each * (len(panels) - 1 - at), 24 + each * at + (12 if at == 0 else 10))
+            ax = _axes(canvas, 52, 196, 26 + each * (len(panels) - 1 - at), 26 + each * at)
             top = max(v for x in told for v in (x["value"], x["low"], x["high"]) if v is not None)
             unit = 1e6 if top >= 2e6 else 1e3 if top >= 2e3 else 1.0
             told_unit = {1e6: "million", 1e3: "thousand", 1.0: ""}[unit]
             names: dict[tuple[str, str], str] = {}
             for x in told:
                 key = (x["measure"], x["stream"])
-                colour = names.setdefault(key, VIVID[len(names) % len(VIVID)])
-                when = (year(x["start"]) + year(x["end"])) / 2
-                value = x["value"] if x["value"] is not None else x["low"] if x["low"] is not None else x["high"]
-                low, high = (x["low"], x["high"]) if x["value"] is not None or x["high"] is not None else (None, None)
-                if low is not None and high is not None:
-                    ax.plot([when, when], [low / unit, high / unit], color=colour, linewidth=1.4, zorder=2.5)
-                    if x["value"] is None:
-                        value = None
-                if value is not None:
-                    only_low = x["value"] is None
-                    mark = "$\\uparrow$" if only_low else STREAM_MARKS.get(x["stream"], "o")
-                    ax.plot([when], [value / unit], marker="^" if only_low else mark, markersize=5, color=colour, linestyle="none",
-                            markerfacecolor="white" if x["status"] in ("estimate", "press") and not only_low else colour, zorder=3)  # fmt: skip
+                _fact(ax, x, unit, names.setdefault(key, VIVID[len(names) % len(VIVID)]))
             low_end = min((x["value"] for x in told if x["value"] is not None), default=0)
             if low_end >= 0:
                 ax.set_ylim(bottom=0)
@@ -875,21 +1011,13 @@ def labour(claims: pl.DataFrame, *, since: int = 1991, as_of: date | None = None
             _as_of(ax, as_of, words=at == 0)
             heading = words if unit == 1 else words.replace(", ", f", {told_unit} ")
             ax.text(0, 1.03, heading, transform=ax.transAxes, ha="left", va="bottom", fontsize=9, color=SOFT)
-            step = 13 / (each - 36)
+            step = 13 / (each - 52)
             for i, ((what, stream), colour) in enumerate(names.items()):
                 y = 0.96 - i * step
-                ax.plot(
-                    [1.025],
-                    [y],
-                    marker=STREAM_MARKS.get(stream, "o"),
-                    color=colour,
-                    markersize=5,
-                    transform=ax.transAxes,
-                    clip_on=False,
-                )
-                text = what.replace("_", " ") + (
-                    "" if stream in ("all", "labour", "ethnic_return") else f" ({stream.removeprefix('labour_')})"
-                )
+                mark = STREAM_MARKS.get(stream, "o")
+                ax.plot([1.025], [y], marker=mark, color=colour, markersize=5, transform=ax.transAxes, clip_on=False)
+                plain = stream in ("all", "labour", "ethnic_return")
+                text = what.replace("_", " ") + ("" if plain else f" ({stream.removeprefix('labour_')})")
                 ax.text(1.045, y, text, transform=ax.transAxes, va="center", fontsize=8, color=colour)
 
     title = f"Labour migrants, permits and ethnic return: {_name(code)}"
@@ -918,7 +1046,7 @@ def known_when(rivals: pl.DataFrame, windows: Sequence[tuple[date, date]], *, as
     for start, end in windows:
         rows = rivals.filter((pl.col("start") == start) & (pl.col("end") == end) & pl.col("value").is_not_null())
         told = [x for x in rows.sort("known", "convention", nulls_last=False).iter_rows(named=True) if not _copied(x)]
-        # A sum of running figures has no release day of its own: it is not one moment at which the world learnt something.
+        # A sum of running figures has no release day of its own: at no one moment did the world learn it.
         told = [x for x in told if x["known_basis"] != "publication lag"]
         if told:
             panels.append(((start, end), told))
@@ -933,7 +1061,7 @@ def known_when(rivals: pl.DataFrame, windows: Sequence[tuple[date, date]], *, as
         width = (720 - 58 - 8) / len(panels)
         for at, ((start, end), told) in enumerate(panels):
             ax = _axes(canvas, 58 + at * width, 720 - 58 - (at + 1) * width + 48, 28, 48)
-            by = {}
+            by: dict[tuple[str, bool], list[dict[str, Any]]] = {}
             for x in told:
                 by.setdefault((x["definition"], x["own"]), []).append(x)
             for i, ((_, own), mine) in enumerate(sorted(by.items(), key=lambda kv: (-len(kv[1]), str(kv[0])))):
@@ -946,14 +1074,29 @@ def known_when(rivals: pl.DataFrame, windows: Sequence[tuple[date, date]], *, as
                 for x in mine:
                     dashed = x["status"] == "projection"
                     other = x not in line
-                    ax.plot([year(x["known"])], [x["value"] / unit], marker="x" if other else MARKS[i], color=colour, zorder=3,
-                            markersize=4.5 if other else 6, markerfacecolor="white" if dashed or _carried(x) else colour, markeredgewidth=1.2)  # fmt: skip
+                    ax.plot(
+                        [year(x["known"])],
+                        [x["value"] / unit],
+                        marker="x" if other else MARKS[i],
+                        color=colour,
+                        zorder=3,
+                        markersize=4.5 if other else 6,
+                        markerfacecolor="white" if dashed or _carried(x) else colour,
+                        markeredgewidth=1.2,
+                    )
                 if i == 0:
                     for k, x in enumerate(line):
                         ended = re.search(r"\d{4}$", x["release"])
                         text = ended.group() if ended else label(x["release"], x["source"])
-                        ax.annotate(text, (year(x["known"]), x["value"] / unit), xytext=(0, 7 if k % 2 == 0 else -14),
-                                    textcoords="offset points", ha="center", fontsize=7.5, color=colour)  # fmt: skip
+                        ax.annotate(
+                            text,
+                            (year(x["known"]), x["value"] / unit),
+                            xytext=(0, 7 if k % 2 == 0 else -14),
+                            textcoords="offset points",
+                            ha="center",
+                            fontsize=7.5,
+                            color=colour,
+                        )
             ax.margins(y=0.18)
             ax.set_xlim(first, last)
             _calendar(ax, first, last)
@@ -974,8 +1117,17 @@ def known_when(rivals: pl.DataFrame, windows: Sequence[tuple[date, date]], *, as
                 color=INK,
             )
             if at == 0:
-                ax.text(0, 1.16, f"{word} over the period; along the bottom, the day of release. Hollow: projected or carried over; ×: another convention",
-                        transform=ax.transAxes, ha="left", va="bottom", fontsize=8.5, color=SOFT)  # fmt: skip
+                ax.text(
+                    0,
+                    1.16,
+                    f"{word} over the period; along the bottom, the day of release. "
+                    "Hollow: projected or carried over; ×: another convention",
+                    transform=ax.transAxes,
+                    ha="left",
+                    va="bottom",
+                    fontsize=8.5,
+                    color=SOFT,
+                )
 
     alt = "What each release gave: " + "; ".join(
         f"for {s.year}–{e.year % 100:02d}, "

@@ -80,5 +80,5 @@ def test_relative_imports__are_resolved(tmp_path):
     sample = PACKAGE / "estimators" / "__init__.py"
     assert sample.is_file()
     inside, outside = imports(PACKAGE / "snapshot.py")
-    assert "evidence.py" in inside
+    assert "contract.py" in inside
     assert "polars" in outside

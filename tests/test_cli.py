@@ -176,7 +176,7 @@ def test_out__every_format(run, tmp_path, suffix):
 
 def test_commands__end_quietly_when_the_reader_goes_away(home):
     told = subprocess.run(
-        f"{sys.executable} -m keruen.cli evidence KAZ --json | head -c 10",
+        f"{sys.executable} -m keruen evidence KAZ --json | head -c 10",
         shell=True, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert told.stderr == ""
@@ -198,9 +198,7 @@ def test_help__every_command_has_an_example(run):
     from keruen.cli.common import app
 
     for name, command in get_command(app).commands.items():
-        assert command.help, name
-        if name != "doctor":
-            assert f"keruen {name}" in command.help or name == "places" or "`keruen" in command.help or name == "compile", name
+        assert f"`keruen {name}" in (command.help or ""), f"keruen {name} has no example"
 
 
 def test_version__names_package_and_snapshot(run):

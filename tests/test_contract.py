@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keruen.contract import CONTENT, SCHEMA, checked, claims, empty, faults, ids
 from keruen.errors import FaultyTable
-from keruen.evidence import CONTENT, SCHEMA, checked, claims, empty, faults, ids
 
 GOOD = {
     "measure": "net_migration", "place": "KAZ", "start": date(2005, 1, 1), "end": date(2006, 1, 1), "value": 22668.0,

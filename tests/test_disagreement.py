@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keruen.contract import claims, ids
 from keruen.disagreement import CALENDAR, HALF, compare, disagreement, double_entry, periods, revisions, sums
 from keruen.errors import Incomparable, NoEvidence, UnknownPlace, VocabularyError
-from keruen.evidence import claims, ids
 from keruen.store import evidence, trace
 
 

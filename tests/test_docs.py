@@ -32,10 +32,11 @@ def run_commands(text: str, monkeypatch) -> None:
             import contextlib
             import io
 
-            said = io.StringIO()
+            said = io.TextIOWrapper(io.BytesIO(), "utf-8")
             with contextlib.redirect_stdout(said):
                 finish(words)
-            Path(target.strip()).write_text(said.getvalue(), "utf-8")
+            said.flush()
+            Path(target.strip()).write_bytes(said.buffer.getvalue())
         else:
             finish(words)
 

@@ -5,7 +5,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from keruen import evidence
+from keruen import contract
 from keruen.errors import UnreadableSource
 from keruen.readers import central_banks
 
@@ -21,7 +21,7 @@ CBR = '"all cross-border transfers of individuals from Russia (CBR)",Paper,2016,
 def read(tmp_path, *rows, head=HEAD):
     (tmp_path / "transfers_by_corridor.csv.gz").write_text("\n".join([head, *rows]) + "\n", "utf-8")
     (told,) = central_banks.claims(tmp_path)
-    assert evidence.faults(told, dated=False) == []
+    assert contract.faults(told, dated=False) == []
     return told
 
 
@@ -81,5 +81,5 @@ def test_header__that_moved_is_named(tmp_path):
 
 
 def test_claims__are_a_table(tmp_path):
-    assert read(tmp_path, f"RUS,UZB,{MONTH},3.3,million USD,{CBR}").columns == list(evidence.SCHEMA)
+    assert read(tmp_path, f"RUS,UZB,{MONTH},3.3,million USD,{CBR}").columns == list(contract.SCHEMA)
     assert isinstance(read(tmp_path, f"RUS,UZB,{MONTH},3.3,million USD,{CBR}"), pl.DataFrame)

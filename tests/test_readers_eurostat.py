@@ -1,8 +1,8 @@
 import polars as pl
 import pytest
 
+from keruen.contract import faults
 from keruen.errors import UnreadableSource
-from keruen.evidence import faults
 from keruen.readers import eurostat
 
 PAIRS = (

@@ -2,8 +2,8 @@ from datetime import date
 
 import pytest
 
+from keruen.contract import faults
 from keruen.errors import UnreadableSource
-from keruen.evidence import faults
 from keruen.readers import labour_market
 
 HEAD = "country,year,measure,value,unit,definition,source_title,source_year,source_url,note\n"

@@ -5,7 +5,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from keruen import evidence
+from keruen import contract
 from keruen.errors import UnreadableSource
 from keruen.readers import press
 from keruen.vocabulary import measures, words
@@ -27,7 +27,7 @@ def read(tmp_path, facts=(), returns=(), permits=(), head=FACTS):
     (tmp_path / "ethnic_return_annual.csv").write_text("\n".join([OTHERS, *returns]) + "\n", "utf-8")
     (tmp_path / "labour_permits_annual.csv").write_text("\n".join([OTHERS, *permits]) + "\n", "utf-8")
     told = press.figures(tmp_path)
-    assert evidence.faults(told) == []
+    assert contract.faults(told) == []
     return told
 
 
@@ -214,7 +214,7 @@ def test_same_page__says_the_same_claim(tmp_path):
         [f"KAZ,_TOTAL,ethnic_return_arrivals,ethnic-return,{YEAR},,33,,persons,status received,{OLD}"],
         returns=[f"KAZ,_TOTAL,{YEAR},ethnic_return_arrivals,33,persons,status,{OLD},copied from ../b/facts.csv"],
     )
-    assert evidence.ids(told).n_unique() == 1
+    assert contract.ids(told).n_unique() == 1
     assert told["note"].to_list() == ["status received", "status"]
 
 

@@ -2,8 +2,8 @@ from datetime import date
 
 import pytest
 
+from keruen.contract import faults
 from keruen.errors import UnreadableSource
-from keruen.evidence import faults
 from keruen.readers import prices
 
 

@@ -3,8 +3,8 @@ from datetime import date
 import polars as pl
 import pytest
 
+from keruen.contract import faults
 from keruen.errors import UnreadableSource
-from keruen.evidence import faults
 from keruen.provenance import release
 from keruen.readers import published_flows
 

@@ -5,7 +5,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from keruen import evidence
+from keruen import contract
 from keruen.errors import UnreadableSource
 from keruen.readers import registers
 
@@ -45,7 +45,7 @@ def test_claims__keep_the_contract(tmp_path):
         f"KAZ,_TOTAL,2001,departures,100,persons,{BNS}",
         f"KAZ,_TOTAL,2001,net_migration,-30,persons,{COMPUTED}OUR SUBTRACTION",
     )
-    assert evidence.faults(told, dated=False) == []
+    assert contract.faults(told, dated=False) == []
     assert len(told) == 4
 
 
@@ -61,7 +61,7 @@ def test_balance__of_a_computed_row_names_its_parts(tmp_path):
     assert net["value"] == -30
     assert net["release"] == "bns-taldau"
     assert net["convention"] == "arrivals less departures"
-    assert net["derived_from"].split() == evidence.ids(parts).to_list()
+    assert net["derived_from"].split() == contract.ids(parts).to_list()
     assert net["note"] is None
     assert (net["start"], net["end"], net["status"]) == (date(2001, 1, 1), date(2002, 1, 1), "register")
 

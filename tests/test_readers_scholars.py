@@ -1,7 +1,7 @@
 import pytest
 
+from keruen.contract import faults
 from keruen.errors import UnreadableSource
-from keruen.evidence import faults
 from keruen.readers import scholars
 
 

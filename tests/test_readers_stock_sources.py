@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from keruen.contract import checked
 from keruen.errors import UnreadableSource
-from keruen.evidence import checked
 from keruen.provenance import releases
 from keruen.readers import stock_sources
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from keruen.contract import checked
 from keruen.errors import NoEvidence, UnreadableSource
-from keruen.evidence import checked
 from keruen.readers import un_ims
 from keruen.snapshot import scan
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from keruen.contract import checked
 from keruen.errors import UnreadableSource
-from keruen.evidence import checked
 from keruen.readers import unhcr
 
 HEADER = "origin,destination,year,measure,value\n"

@@ -3,8 +3,8 @@ from datetime import date
 import polars as pl
 import pytest
 
+from keruen.contract import faults
 from keruen.errors import UnreadableSource
-from keruen.evidence import faults
 from keruen.readers import world_bank
 
 WPP_NET = "iso3,year,sex,value,variant,vintage\n"

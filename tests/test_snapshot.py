@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from keruen import snapshot
+from keruen.contract import SCHEMA, claims
 from keruen.errors import NoEvidence, UnreadableSource
-from keruen.evidence import SCHEMA, claims
 from keruen.provenance import Release
 from keruen.vocabulary import topics
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from keruen.provenance import cite as cite
     from keruen.snapshot import covariates as covariates
     from keruen.store import add as add
+    from keruen.store import evidence as evidence
     from keruen.store import sources as sources
     from keruen.store import sql as sql
     from keruen.store import trace as trace
@@ -37,6 +38,7 @@ _PUBLIC = {
     "covariates": "snapshot",
     "disagreement": "disagreement",
     "double_entry": "disagreement",
+    "evidence": "store",
     "place": "places",
     "revisions": "disagreement",
     "sources": "store",

@@ -9,8 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from keruen import evidence as contract
-from keruen import store
+from keruen import contract, store
 from keruen.errors import Incomparable, NoEvidence
 from keruen.places import place as one_place
 from keruen.places import places as all_places
@@ -415,15 +414,10 @@ def _with_groups(moves: pl.DataFrame, as_of: str | date | None) -> pl.DataFrame:
     cutoff = day(as_of, last=True).year if as_of else 9999
     known = all_places()
     regions = {p: known[p].region for p in moves["place"].unique()}
-    names = {"L": "low", "LM": "lower middle", "UM": "upper middle", "H": "high"}
     income = (
         covariates("income_groups")
         .filter(pl.col("year") <= cutoff)
-        .select(
-            "place",
-            pl.col("year").cast(pl.Int32).alias("_told"),
-            pl.col("income").replace_strict(names, default=None).alias("income"),
-        )
+        .select("place", pl.col("year").cast(pl.Int32).alias("_told"), "income")
         .sort("_told")
     )
     band = pl.lit(LAST_LAG)

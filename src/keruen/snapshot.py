@@ -19,8 +19,8 @@ from typing import Any
 import polars as pl
 
 from keruen import folders
+from keruen.contract import CONTENT, SCHEMA, checked
 from keruen.errors import NoEvidence, UnreadableSource
-from keruen.evidence import CONTENT, SCHEMA, checked
 from keruen.folders import home
 from keruen.provenance import licences, pages_from, releases
 from keruen.vocabulary import measures, suggest, topics
@@ -65,7 +65,7 @@ def scan(wanted: Iterable[str] | None = None) -> pl.LazyFrame:
 
     Returns
     -------
-    A lazy table with the columns of :data:`keruen.evidence.SCHEMA`.
+    A lazy table with the columns of :data:`keruen.contract.SCHEMA`.
     """
     held = set(manifest()["topics"])
     paths = [

@@ -218,7 +218,10 @@ def trace(
     out: Out = None,
     force: Force = False,
 ) -> None:
-    """The rows behind a number, and a sentence to cite for each."""
+    """The rows behind a number, and a sentence to cite for each.
+
+    `keruen trace un-wpp-2017:7cbd3f0cb4d9b2c1`
+    """
     from keruen import store
 
     rows = store.trace(ids)

@@ -60,7 +60,10 @@ def measures(
     out: Out = None,
     force: Force = False,
 ) -> None:
-    """What can be asked about: measures with their units and meaning."""
+    """What can be asked about: measures with their units and meaning.
+
+    `keruen measures permits`
+    """
     from dataclasses import asdict
 
     import polars as pl
@@ -105,7 +108,10 @@ def sources(
 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
-    """What this installation is: versions, folders, threads, optional parts."""
+    """What this installation is: versions, folders, threads, optional parts.
+
+    `keruen doctor --json`
+    """
     import importlib.metadata as metadata
     import importlib.util
 

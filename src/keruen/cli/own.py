@@ -83,7 +83,10 @@ def compile_(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compile the packaged figures from publishers' tables. Users need this only for restricted figures."""
+    """Compile the packaged figures from publishers' tables. Users need this only for restricted figures.
+
+    `keruen compile tables/ --include-restricted`
+    """
     from keruen import snapshot
 
     told = snapshot.compile_snapshot(

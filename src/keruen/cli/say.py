@@ -37,8 +37,8 @@ def brief(
     """
     import time
 
-    from keruen.brief import brief as written
     from keruen import export
+    from keruen.brief import brief as written
 
     begun = time.perf_counter()
     wanted = format or ("md" if out is not None and out.suffix.lower() in (".md", ".markdown") else "html")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from keruen import evidence
+from keruen import contract
 from keruen.errors import UnreadableSource
 from keruen.readers.common import columns, other_end, table
 from keruen.readers.press import remark, sourced
@@ -54,7 +54,7 @@ def claims(folder: Path) -> Iterator[pl.DataFrame]:
     sent, local = pl.col("receiver") == "_WORLD", pl.col("unit").str.ends_with("KZT")
     sender = pl.when(pl.col("sender") != "_WORLD").then(other_end("sender"))
     counterpart = pl.when(~sent).then(sender)
-    yield evidence.claims(
+    yield contract.claims(
         rows.select(
             pl.concat_str(
                 pl.lit("money_transfers"),

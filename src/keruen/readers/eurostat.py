@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from keruen import evidence
+from keruen import contract
 from keruen.readers.common import columns, table
 
 
@@ -36,7 +36,7 @@ def by_citizenship(folder: Path) -> pl.DataFrame:
         (pl.col("value") == 0) & pl.col("destination").is_in(["BEL", "SVK"]) & pl.col("year").is_between(2008, 2010)
     )
     twice = pl.struct("origin", "destination", "year").is_duplicated()
-    return evidence.claims(
+    return contract.claims(
         raw.filter(~filled).select(
             pl.col("destination").alias("place"),
             pl.col("origin").alias("counterpart"),
@@ -62,7 +62,7 @@ def double_entry(folder: Path) -> Iterator[pl.DataFrame]:
     }
     columns(raw, "origin", "destination", "year", "sex", *(value for value, _, _ in sides.values()))
     for measure, (value, reporter, other) in sides.items():
-        yield evidence.claims(
+        yield contract.claims(
             raw.filter(pl.col(value).is_not_null()).select(
                 pl.col(reporter).alias("place"),
                 pl.col(other).alias("counterpart"),

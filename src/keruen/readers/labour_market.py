@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from keruen import evidence
+from keruen import contract
 from keruen.errors import UnreadableSource
 from keruen.provenance import release
 from keruen.readers.common import columns, table
@@ -73,7 +73,7 @@ def office_wages(wages: pl.DataFrame) -> pl.DataFrame:
         )
     local = pl.col("unit") != "USD per month"
     currency = pl.col("country").replace_strict(CURRENCY)
-    return evidence.claims(
+    return contract.claims(
         wages.select(
             pl.col("country").alias("place"),
             pl.when(local).then(pl.lit("average_monthly_wage_local")).otherwise(pl.lit("average_monthly_wage")).alias("measure"),
@@ -120,7 +120,7 @@ def page_wages(wages: pl.DataFrame) -> pl.DataFrame:
                 "note": f"{row['source_title']}; {row['definition']}",
             }
         )
-    return evidence.claims(pl.DataFrame(told, infer_schema_length=None), status="press", definition="page_average_wage")
+    return contract.claims(pl.DataFrame(told, infer_schema_length=None), status="press", definition="page_average_wage")
 
 
 def earnings(folder: Path) -> pl.DataFrame:
@@ -128,7 +128,7 @@ def earnings(folder: Path) -> pl.DataFrame:
     raw = table(folder, "wages_ilostat_ppp.csv.gz")
     columns(raw, "iso3", "year", "measure", "value", "source", "obs_status")
     sex = pl.col("measure").str.strip_prefix("average_monthly_earnings_")
-    return evidence.claims(
+    return contract.claims(
         raw.select(
             pl.col("iso3").alias("place"),
             sex.replace_strict({key: told[0] for key, told in EARNINGS.items()}).alias("sex"),
@@ -150,7 +150,7 @@ def construction_works(folder: Path) -> pl.DataFrame:
     """Volume of construction works of Kazakhstan, tenge at current prices."""
     raw = table(folder, "construction_output_kaz.csv")
     columns(raw, "country", "year", "value", "unit")
-    return evidence.claims(
+    return contract.claims(
         raw.select(
             pl.col("country").alias("place"),
             pl.date("year", 1, 1).alias("start"),

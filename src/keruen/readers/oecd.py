@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from keruen import evidence
+from keruen import contract
 from keruen.readers.common import columns, table
 
 
@@ -15,7 +15,7 @@ def claims(folder: Path) -> Iterator[pl.DataFrame]:
     """Inflows of foreign population, all citizenships together; a part of immigration, for nationals are left out."""
     raw = table(folder, "oecd_imd_inflows_total.csv")
     columns(raw, "iso3", "year", "value")
-    yield evidence.claims(
+    yield contract.claims(
         raw.select(
             pl.col("iso3").alias("place"),
             pl.date("year", 1, 1).alias("start"),

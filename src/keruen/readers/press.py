@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from keruen import evidence
+from keruen import contract
 from keruen.errors import UnreadableSource
 from keruen.readers.common import columns, other_end, table
 from keruen.vocabulary import measures
@@ -451,14 +451,14 @@ def figures(folder: Path) -> pl.DataFrame:
     if len(early):
         said = early.select("release", "measure", "start").unique().sort("release").rows()[:5]
         raise UnreadableSource(f"{len(early)} figures would be known before their period; check source_year: {said}")
-    return evidence.claims(made)
+    return contract.claims(made)
 
 
 def attitudes(folder: Path) -> pl.DataFrame:
     """Gallup's index of how far people accept migrants, as the press quotes it."""
     raw = table(folder, "attitudes_gallup_mai.csv")
     columns(raw, "iso3", "year", "measure", "value", "source_url")
-    return evidence.claims(
+    return contract.claims(
         raw.select(
             pl.col("measure"),
             pl.col("iso3").alias("place"),

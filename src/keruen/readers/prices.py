@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from keruen import evidence
+from keruen import contract
 from keruen.readers.common import columns, table
 
 
@@ -30,7 +30,7 @@ def oil(folder: Path) -> pl.DataFrame:
         .then(day.dt.truncate("1y").dt.offset_by("1y"))
         .otherwise(day.dt.truncate("1mo").dt.offset_by("1mo"))
     )
-    return evidence.claims(
+    return contract.claims(
         raw.select("measure", first.alias("start"), after.alias("end"), "value"),
         place="_WORLD",
         status="administrative",
@@ -43,7 +43,7 @@ def exchange_rates(folder: Path) -> pl.DataFrame:
     """Official exchange rate to the US dollar, average of the year."""
     raw = table(folder, "exchange_rates.csv.gz")
     columns(raw, "iso3", "year", "value")
-    return evidence.claims(
+    return contract.claims(
         raw.select(
             pl.col("iso3").alias("place"),
             pl.date("year", 1, 1).alias("start"),
@@ -61,7 +61,7 @@ def conflict_deaths(folder: Path) -> pl.DataFrame:
     """Deaths in organised violence. Zeros were filled in by the compiler of the table and are no claims."""
     raw = table(folder, "ucdp_conflict_deaths.csv.gz")
     columns(raw, "iso3", "year", "value")
-    return evidence.claims(
+    return contract.claims(
         raw.filter(pl.col("value") != 0).select(
             pl.col("iso3").alias("place"),
             pl.date("year", 1, 1).alias("start"),

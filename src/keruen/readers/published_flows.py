@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from keruen import evidence
+from keruen import contract
 from keruen.readers.common import columns, table
 
 METHODS = {
@@ -25,7 +25,7 @@ def claims(folder: Path) -> Iterator[pl.DataFrame]:
     raw = table(folder, "abel_cohen_flows_5y.csv.gz")
     columns(raw, "origin", "destination", "year", "sex", *METHODS)
     for method, definition in METHODS.items():
-        yield evidence.claims(
+        yield contract.claims(
             raw.filter(pl.col(method).is_not_null()).select(
                 pl.col("destination").alias("place"),
                 pl.col("origin").alias("counterpart"),

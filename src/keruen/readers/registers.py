@@ -7,9 +7,9 @@ from pathlib import Path
 
 import polars as pl
 
-from keruen import evidence
+from keruen import contract
+from keruen.contract import ids
 from keruen.errors import UnreadableSource
-from keruen.evidence import ids
 from keruen.readers.common import columns, other_end, table
 from keruen.readers.press import sourced
 
@@ -45,12 +45,12 @@ CELL = ["release", "place", "start", "end", "definition"]
 def claims(folder: Path) -> Iterator[pl.DataFrame]:
     """Arrivals and departures, balances as published and as computed, and national series of net migration."""
     rows = told(folder)
-    flows = evidence.claims(rows.filter(pl.col("measure") != "net_migration").drop("computed"))
+    flows = contract.claims(rows.filter(pl.col("measure") != "net_migration").drop("computed"))
     balances = rows.filter(pl.col("measure") == "net_migration")
-    published = evidence.claims(balances.filter(~pl.col("computed")).drop("computed"))
+    published = contract.claims(balances.filter(~pl.col("computed")).drop("computed"))
     yield flows
     yield published
-    yield differences(flows, published, evidence.claims(balances.filter("computed").drop("computed")))
+    yield differences(flows, published, contract.claims(balances.filter("computed").drop("computed")))
     yield national(folder)
 
 
@@ -154,14 +154,14 @@ def differences(flows: pl.DataFrame, published: pl.DataFrame, computed: pl.DataF
         )
     notes = checked.select(*CELL, pl.col("note").alias("_note"))
     with_notes = made.join(notes, on=CELL, how="left", maintain_order="left")
-    return evidence.claims(with_notes.with_columns(note="_note").drop("_note"))
+    return contract.claims(with_notes.with_columns(note="_note").drop("_note"))
 
 
 def national(folder: Path) -> pl.DataFrame:
     """Net migration of national statistical offices, as researchers compiled it."""
     raw = table(folder, "net_migration_national.csv.gz")
     columns(raw, "iso3", "year", "value", "measure", "unit")
-    return evidence.claims(
+    return contract.claims(
         raw.select(
             pl.col("iso3").alias("place"),
             pl.date("year", 1, 1).alias("start"),

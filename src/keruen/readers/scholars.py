@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from keruen import evidence
+from keruen import contract
 from keruen.readers.common import columns, table
 
 
@@ -15,7 +15,7 @@ def claims(folder: Path) -> Iterator[pl.DataFrame]:
     """Changes of the country of affiliation by calendar year; the last two years are far from whole."""
     raw = table(folder, "scholar_flows_openalex.csv.gz")
     columns(raw, "origin", "destination", "year", "value")
-    yield evidence.claims(
+    yield contract.claims(
         raw.select(
             pl.col("destination").alias("place"),
             pl.col("origin").alias("counterpart"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from keruen import evidence
+from keruen import contract
 from keruen.errors import UnreadableSource
 from keruen.readers import unhcr
 from keruen.readers.common import columns, other_end, table
@@ -195,7 +195,7 @@ def sourced(raw: pl.DataFrame, folder: Path) -> pl.DataFrame:
         first_that_fits(FAMILIES, "national-stock-series").alias("release"),
         pl.col("source").alias("flag"),
     )
-    return evidence.claims(with_copies(found, folder))
+    return contract.claims(with_copies(found, folder))
 
 
 def with_copies(found: pl.DataFrame, folder: Path) -> pl.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from keruen import evidence
+from keruen import contract
 from keruen.errors import UnreadableSource
 from keruen.readers.common import columns, other_end, place_code, table
 
@@ -30,7 +30,7 @@ def stock(named: pl.DataFrame) -> pl.DataFrame:
     """Claims on 1 July from a table with dest_iso3, orig_iso3, year, sex, value, release and some more columns."""
     day = pl.date("year", 7, 1)
     more = [c for c in ("flag", "note", "age", "convention") if c in named.columns]
-    return evidence.claims(
+    return contract.claims(
         named.select(
             pl.col("dest_iso3").alias("place"),
             other_end("orig_iso3").alias("counterpart"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from keruen import evidence
+from keruen import contract
 from keruen.readers.common import columns, place_code, table
 
 RATES = {
@@ -57,7 +57,7 @@ def five_year_net_migration(folder: Path) -> pl.DataFrame:
     columns(
         raw, "iso3", "location_code", "period_start", "period_end", "sex", "value", "variant", "computed", "vintage"
     )
-    return evidence.claims(
+    return contract.claims(
         raw.select(
             place_code().alias("place"),
             pl.col("sex").replace("total", "all"),
@@ -80,7 +80,7 @@ def annual_net_migration(folder: Path) -> pl.DataFrame:
     columns(raw, "iso3", "location_code", "year", "sex", "value", "variant", "vintage")
     named = raw.with_columns(place_code().alias("place"), thousands(), release())
     central = named.filter(~pl.col("variant").str.contains("%")).with_columns(status())
-    return evidence.claims(
+    return contract.claims(
         with_bounds(central, named).select(
             "place",
             pl.col("sex").replace("total", "all"),
@@ -113,7 +113,7 @@ def demography(folder: Path) -> pl.DataFrame:
     """Births, deaths and rates by calendar year; editions 2022 and 2024."""
     raw = table(folder, "wpp_demography_annual_2022_2024.csv.gz")
     columns(raw, "iso3", "location_code", "year", "indicator", "value", "variant", "vintage")
-    return evidence.claims(
+    return contract.claims(
         raw.select(
             place_code().alias("place"),
             pl.col("indicator").replace_strict(COUNTS | RATES).alias("measure"),
@@ -150,7 +150,7 @@ def population(folder: Path) -> pl.DataFrame:
     )
     main = with_bounds(central, named).with_columns(definition=pl.lit("un_demography"))
     both = pl.concat([main, variants.select(main.columns)])
-    return evidence.claims(
+    return contract.claims(
         both.select(
             "place",
             pl.col("sex").replace("total", "all"),
@@ -177,7 +177,7 @@ def edition_2019(folder: Path) -> pl.DataFrame:
     counted = pl.col("indicator").is_in(["births", "deaths", "population", "natural_change"])
     start = pl.when(five | stock).then(pl.date("year", 7, 1)).otherwise(pl.date("year", 1, 1))
     after = pl.when(five).then(pl.date(pl.col("year") + 5, 7, 1)).otherwise(pl.date(pl.col("year") + 1, 1, 1))
-    return evidence.claims(
+    return contract.claims(
         raw.select(
             place_code().alias("place"),
             pl.col("indicator").replace_strict(name).alias("measure"),

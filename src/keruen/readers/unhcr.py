@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from keruen import evidence
+from keruen import contract
 from keruen.errors import UnreadableSource
 from keruen.readers.common import columns, other_end, table
 
@@ -66,7 +66,7 @@ def corridors(
     strange = sorted(set(raw["measure"].unique()) - set(measures))
     if strange:
         raise UnreadableSource(f"No word for the categories {', '.join(strange)}. Known are {', '.join(measures)}.")
-    return evidence.claims(
+    return contract.claims(
         raw.select(
             pl.col("measure").replace_strict(measures),
             other_end("destination").alias("place"),

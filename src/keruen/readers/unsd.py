@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from keruen import evidence
+from keruen import contract
 from keruen.errors import UnreadableSource
 from keruen.readers.common import columns, table
 
@@ -53,7 +53,7 @@ def claims(folder: Path) -> Iterator[pl.DataFrame]:
             f"No place is known for {', '.join(lost['country_name'].unique())}; name its code in this reader."
         )
     whose = {key: code for key, (code, _) in PARTS.items()} | HISTORICAL
-    yield evidence.claims(
+    yield contract.claims(
         raw.select(
             pl.coalesce("iso3", m49.replace_strict(whose, default=None, return_dtype=pl.String)).alias("place"),
             pl.when(pl.col("iso3").is_null())

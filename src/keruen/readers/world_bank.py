@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from keruen import evidence
+from keruen import contract
 from keruen.provenance import release
 from keruen.readers.common import bank_code, columns, other_end, table
 
@@ -109,7 +109,7 @@ def named(raw: pl.DataFrame) -> pl.DataFrame:
 
 def edition(folder: Path, name: str, key: str) -> pl.DataFrame:
     """Indicators of one edition."""
-    return evidence.claims(named(table(folder, name)).drop("iso3", "year", "indicator"), release=key)
+    return contract.claims(named(table(folder, name)).drop("iso3", "year", "indicator"), release=key)
 
 
 def edition_2026(folder: Path) -> pl.DataFrame:
@@ -134,7 +134,7 @@ def edition_2026(folder: Path) -> pl.DataFrame:
     # The Bank printed no yearly net migration before 2022: what equals no UN edition was first seen in this one.
     unlike = (code == "SM.POP.NETM") & ~repeats
     of_groups = group & (repeats | (code == "SM.POP.TOTL"))
-    return evidence.claims(
+    return contract.claims(
         told.select(
             "place", "counterpart", "basis", "measure", "definition", "start", "end", "value",
             status=pl.when(forecast).then(pl.lit("projection")).otherwise("status"),
@@ -194,7 +194,7 @@ def share_derived(folder: Path) -> pl.DataFrame:
     told = named(raw.with_columns(indicator=pl.lit("BX.TRF.PWKR.DT.GD.ZS"))).drop(
         "iso3", "year", "indicator", "definition"
     )
-    return evidence.claims(
+    return contract.claims(
         told,
         definition="wb_remittances_share_derived",
         release=EDITION,
@@ -206,7 +206,7 @@ def remittances_paid(folder: Path) -> pl.DataFrame:
     """Remittances paid by six places."""
     raw = table(folder, "wdi_remittances_paid_six_countries.csv")
     columns(raw, "iso3", "year", "value")
-    return evidence.claims(
+    return contract.claims(
         raw.select(
             bank_code().alias("place"),
             pl.date("year", 1, 1).alias("start"),
@@ -229,7 +229,7 @@ def bilateral_remittances(folder: Path) -> pl.DataFrame:
     """Bilateral matrices of three years: the Bank's allocation of inflows to senders, with margins where printed."""
     raw = table(folder, "remittances_bilateral.csv.gz")
     columns(raw, "origin", "destination", "year", "value", "unit")
-    return evidence.claims(
+    return contract.claims(
         raw.select(
             pl.col("destination").alias("place"),
             pl.col("origin").alias("counterpart"),
@@ -251,7 +251,7 @@ def inflows(folder: Path) -> pl.DataFrame:
     raw = table(folder, "remittances_inflows_knomad.csv")
     columns(raw, "iso3", "year", "measure", "value", "note")
     share = pl.col("measure").replace_strict({"remittance_inflows": False, "remittance_inflows_pct_gdp": True})
-    return evidence.claims(
+    return contract.claims(
         raw.filter(pl.col("value") != 0).select(
             bank_code().alias("place"),
             pl.when(share)
@@ -277,7 +277,7 @@ def bilateral_stock(folder: Path) -> pl.DataFrame:
     columns(raw, "orig_iso3", "orig_name", "dest_iso3", "year", "sex", "value")
     remainder = pl.col("orig_iso3").is_null() & (pl.col("orig_name") == "Other")
     total = pl.col("orig_iso3") == "_TOT"
-    return evidence.claims(
+    return contract.claims(
         raw.with_columns(orig_iso3=pl.when(remainder).then(pl.lit("_OTH")).otherwise("orig_iso3")).select(
             pl.col("dest_iso3").alias("place"),
             other_end("orig_iso3").alias("counterpart"),

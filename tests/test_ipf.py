@@ -105,3 +105,11 @@ def test_fit_many__refuses_a_seed_that_leaves_nowhere_to_go():
     hidden = np.array([[0.0, 1, 1], [1, 0, 1], [1, 1, 0]])  # nobody may stay, and most are and remain at one place
     with pytest.raises(InfeasibleMargins, match=r"Born in KAZ: .* find nowhere to go"):
         fit_many(np.array([[8.0, 1, 1]]), np.array([[8.0, 1, 1]]), hidden, names=["KAZ", "UZB", "RUS"])
+
+
+def test_fit_many__few_movers_of_a_large_birthplace():
+    rows, columns = np.array([[3.0, 0, 1e-3], [0, 0, 0]]), np.array([[0.0, 3.001 + 1e-7, 0], [0, 0, 0]])
+    fit = fit_many(rows, columns, np.random.default_rng(0).uniform(0.1, 1, (3, 3)))
+    assert abs(fit.residual_columns).max() == pytest.approx(1e-7, rel=1e-3)
+    with pytest.raises(InfeasibleMargins, match="3 people born in KAZ leave and 4 arrive"):
+        fit_many(rows, columns / columns.sum() * 4, np.ones((3, 3)), names=["KAZ", "UZB"])

@@ -191,14 +191,23 @@ def fit_many(
     >>> ((fit.x.T @ fit.y) * np.ones((3, 3))).round(6).tolist()
     [[0.0, 5.0, 0.0], [6.0, 0.0, 4.0], [0.0, 5.0, 0.0]]
     """
-    people = rows.sum(1)
+    people, arrive = rows.sum(1), columns.sum(1)
+    apart = np.abs(people - arrive)
+    if (apart > np.maximum(tolerance, 1e-6 * people)).any():
+        k = int(apart.argmax())
+        raise InfeasibleMargins(
+            f"{people[k]:,.0f} people born in {_name(names, k)} leave and {arrive[k]:,.0f} arrive: no table has both. "
+            "Bring the totals together first."
+        )
+    # Differences of large stocks carry rounding that is large for a few movers: let the totals agree to the last digit.
+    given, columns = columns, columns * np.divide(people, arrive, out=np.zeros_like(people), where=arrive > 0)[:, None]
     goal = np.clip(1e-10 * people, np.minimum(2e-14 * people, tolerance), tolerance)
     scale = max(float(seed.max(initial=0.0)), _TINY)
     seed = seed / scale
     x, y = np.zeros_like(rows), np.zeros_like(columns)
     active = np.flatnonzero(people > 0)
     if active.size == 0:
-        return Factors(x, y, -rows, -columns, 0, 0)
+        return Factors(x, y, -rows, -given, 0, 0)
     if seed.ndim == 3:
         late, sweeps = active, 0
         y[active] = columns[active] > 0
@@ -221,10 +230,10 @@ def fit_many(
             )
         x[b, o], y[b, d] = u, np.exp(v)
     if seed.ndim == 2:
-        off_rows, off_columns = x * (y @ seed.T) - rows, y * (x @ seed) - columns
+        off_rows, off_columns = x * (y @ seed.T) - rows, y * (x @ seed) - given
     else:
         off_rows = x * np.einsum("bod,bd->bo", seed, y) - rows
-        off_columns = y * np.einsum("bod,bo->bd", seed, x) - columns
+        off_columns = y * np.einsum("bod,bo->bd", seed, x) - given
     return Factors(x / scale, y, off_rows, off_columns, sweeps, steps)
 
 

@@ -114,7 +114,7 @@ def figure(value: float, digits: int = 0) -> str:
     >>> figure(-28596.5), figure(2476018), figure(-0.2)
     ('−28,597', '2,476,018', '0')
     """
-    return figures._number(value, digits)
+    return figures.spelt(value, digits)
 
 
 def exact(value: float, unit: str) -> str:
@@ -224,7 +224,7 @@ def number(row: dict[str, Any], *, words: bool = False, column: str = "value", a
     unit = row["unit"]
     own_sum = bool(row.get("derived_from")) or "sum" in str(row.get("convention") or "")
     mark = "projected" if row["status"] == "projection" else ""
-    if figures._carried(row):
+    if figures.carried(row):
         mark = f"{mark} unchanged".strip()
     if own_sum and row.get("derived_from"):
         mark = f"{mark} sum".strip()
@@ -296,7 +296,7 @@ def _totals(table: pl.DataFrame) -> pl.DataFrame:
 
 def _witnesses(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows that are no copies of another publisher's figure."""
-    return [r for r in rows if not figures._copied(r)]
+    return [r for r in rows if not figures.copied(r)]
 
 
 def _section(key: str, title: str) -> dict[str, Any]:
@@ -830,7 +830,7 @@ def _comparison_day(table: pl.DataFrame) -> date | None:
     days = days.filter(pl.col("corridors") >= 0.3 * pl.col("corridors").max())
     if days.is_empty():
         return None
-    families = {k: figures._family(k) for k in days["release"].unique()}
+    families = {k: figures.family_of(k) for k in days["release"].unique()}
     days = days.with_columns(family=pl.col("release").replace_strict(families, return_dtype=pl.String))
     weight = days.group_by("family").agg(pl.col("corridors").sum(), pl.col("release").n_unique())
     family = weight.sort("release", "corridors", "family", descending=[True, True, False])["family"][0]
@@ -881,9 +881,9 @@ def _corridor_table(
 
 def _contradiction(shown: list[dict[str, Any]], end: str, words: str) -> Parts | None:
     """The corridor whose newest two editions lie farthest apart."""
-    families = [figures._family(r["release"]) for r in shown]
+    families = [figures.family_of(r["release"]) for r in shown]
     leading = max(sorted(set(families)), key=families.count, default="")
-    shown = [r for r in shown if figures._family(r["release"]) == leading]
+    shown = [r for r in shown if figures.family_of(r["release"]) == leading]
     pairs = []
     for code in {r[end] for r in shown}:
         told = sorted((r for r in shown if r[end] == code), key=lambda r: r["known"])
@@ -915,7 +915,7 @@ def _stock_section(asked: _Asked) -> dict[str, Any]:
         _says(section, _unreported("the number of migrants living there", asked))
     else:
         rows = _witnesses(totals.sort("start", "known").iter_rows(named=True))
-        un = [r for r in rows if (_card(r["release"]) or r) and figures._family(r["release"]) == "un-ims"] or rows
+        un = [r for r in rows if (_card(r["release"]) or r) and figures.family_of(r["release"]) == "un-ims"] or rows
         if un:
             newest_release = max(un, key=lambda r: r["known"])["release"]
             last = [r for r in un if r["release"] == newest_release][-1]

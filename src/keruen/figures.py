@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -105,30 +104,16 @@ class Figure:
         OutputError
             If the file is there already, its folder is not, or it cannot be written.
         """
+        from keruen import export
+
         target = Path(path)
         kind = target.suffix.lower().lstrip(".")
         if kind not in ("svg", "png", "pdf"):
             raise OutputError(f"{target}: a figure is saved as .svg, .png or .pdf, by the ending of its name.")
-        if target.is_dir():
-            raise OutputError(f"{target} is a folder; name a file in it.")
-        if target.exists() and not force:
-            raise OutputError(f"{target} is there already; say force=True to replace it.")
-        content = (
-            self.svg.encode() if kind == "svg" else _rendered(self._draw, (self.width, self.height), kind, self.title)
-        )
-        part = None
-        try:
-            handle, part = tempfile.mkstemp(prefix=".figure-", dir=target.parent)
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(part, 0o644)
-            os.replace(part, target)
-        except OSError as error:
-            if part is not None:
-                Path(part).unlink(missing_ok=True)
-            raise OutputError(f"{target} cannot be written: {error.strerror}. Name another place.") from error
+        export.refuse(target, force=force)
+        svg = self.svg.encode()
+        content = svg if kind == "svg" else _rendered(self._draw, (self.width, self.height), kind, self.title)
+        export._put(target, content)
         return target
 
 
@@ -251,8 +236,11 @@ def _day(at: date) -> str:
     return f"{at.day} {at:%B} {at.year}"
 
 
-def _number(value: float, digits: int = 0) -> str:
-    """Half a person is rounded away from zero, as readers do; Python would round half to even."""
+def spelt(value: float, digits: int = 0) -> str:
+    """A number with separators and a true minus sign.
+
+    Half a person is rounded away from zero, as readers do; Python would round half to even.
+    """
     rounded = int(abs(value) * 10**digits + 0.5 + 1e-9) / 10**digits
     text = f"{rounded:,.{digits}f}"
     return f"−{text}" if value < 0 and rounded else text
@@ -287,19 +275,20 @@ def _whole(claims: pl.DataFrame, measures: Sequence[str]) -> pl.DataFrame:
     return rows.sort("level", nulls_last=False, maintain_order=True).unique(cell, keep="first", maintain_order=True)
 
 
-def _family(release: str | None) -> str:
+def family_of(release: str | None) -> str:
+    """The family of editions that a release belongs to, or its own key."""
     card = releases().get(release or "")
     return card.family or card.key if card else (release or "")
 
 
-def _carried(row: dict[str, Any]) -> bool:
+def carried(row: dict[str, Any]) -> bool:
     """Unchanged from an earlier edition of the same family."""
-    return bool(row["copy_of"]) and _family(row["copy_of"]) == _family(row["release"])
+    return bool(row["copy_of"]) and family_of(row["copy_of"]) == family_of(row["release"])
 
 
-def _copied(row: dict[str, Any]) -> bool:
+def copied(row: dict[str, Any]) -> bool:
     """A copy of another publisher's figure; a copy is not a witness and is not drawn again."""
-    return bool(row["copy_of"]) and not _carried(row)
+    return bool(row["copy_of"]) and not carried(row)
 
 
 def _series(rows: pl.DataFrame, by: Sequence[str]) -> list[tuple[tuple[Any, ...], list[dict[str, Any]]]]:
@@ -307,7 +296,7 @@ def _series(rows: pl.DataFrame, by: Sequence[str]) -> list[tuple[tuple[Any, ...]
     cards = releases()
     found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows.sort("start", "end", "known", "id").iter_rows(named=True):
-        if not _copied(row):
+        if not copied(row):
             found.setdefault(tuple(row[c] for c in by), []).append(row)
     at = by.index("release")
 
@@ -354,7 +343,7 @@ def _readable(ax: Any, digits: int | None = None) -> None:
     places_after = (
         digits if digits is not None else (0 if step >= 1 else 1 if step >= 0.1 else 2 if step >= 0.01 else 3)
     )
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: _number(0.0 if abs(v) < 1e-12 else v, places_after)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: spelt(0.0 if abs(v) < 1e-12 else v, places_after)))
 
 
 def _calendar(ax: Any, first: float, last: float) -> None:
@@ -543,7 +532,7 @@ def net_migration_by_edition(
                     solid_capstyle="butt",
                 )
                 slot = x0 + (x1 - x0) * (i + 1) / (len(steps) + 1)
-                hollow = _carried(p)
+                hollow = carried(p)
                 ax.plot(
                     [slot],
                     [y],
@@ -637,8 +626,8 @@ def net_migration_by_edition(
         window = max((x["start"], x["end"]) for x in ended)
         told = [x["value"] for x in ended if (x["start"], x["end"]) == window]
         alt += (
-            f" For {window[0].year}–{window[1].year % 100:02d} the editions drawn run from {_number(min(told))} to "
-            f"{_number(max(told))} persons over {_years(ended[-1]):.0f} years."
+            f" For {window[0].year}–{window[1].year % 100:02d} the editions drawn run from {spelt(min(told))} to "
+            f"{spelt(max(told))} persons over {_years(ended[-1]):.0f} years."
         )
     return _figure("net-migration", title, alt, (x["id"] for x in drawn), (720, 380), draw)
 
@@ -678,7 +667,7 @@ def stock_by_edition(claims: pl.DataFrame, *, since: int = 1990, as_of: date | N
     def draw(canvas: Any) -> None:
         ax = _axes(canvas, 52, 176, 28, 26)
         ends = []
-        own_editions = [k for k, _ in lines if _family(k[0]).startswith("un-")]
+        own_editions = [k for k, _ in lines if family_of(k[0]).startswith("un-")]
         for i, (key, mine) in enumerate(lines):
             release, _, source = key
             leading = key in own_editions
@@ -696,7 +685,7 @@ def stock_by_edition(claims: pl.DataFrame, *, since: int = 1990, as_of: date | N
                     markersize=5,
                     markeredgewidth=1.1,
                     zorder=4,
-                    markerfacecolor="white" if _carried(p) else colour,
+                    markerfacecolor="white" if carried(p) else colour,
                 )
             ends.append((xs[-1], ys[-1], _named(release, source, mine), colour))
         for i, ((release, _, source), mine) in enumerate(points):
@@ -773,7 +762,7 @@ def corridors(
             told = [x["value"] / unit for x in drawn if x[by] == end]
             ax.plot([min(told), max(told)], [at, at], color="#b3b3b3", linewidth=2.2, solid_capstyle="round", zorder=2)
         handles = []
-        editions = [k for k, _ in series if _family(k[0]).startswith("un-")] or [k for k, _ in series]
+        editions = [k for k, _ in series if family_of(k[0]).startswith("un-")] or [k for k, _ in series]
         for i, (key, mine) in enumerate(series):
             release, source = key
             if key in editions:
@@ -786,8 +775,8 @@ def corridors(
                 colour, mark, size, edge = pale, MARKS[at % len(MARKS)], 6.5, 1.3
             else:  # a tick does not cover the dot of an edition it agrees with
                 colour, mark, size, edge = VIVID[i % len(VIVID)], "|", 13.0, 2.2
-            told = [x for x in mine if not _carried(x)]
-            for part, face in ((told, colour), ([x for x in mine if _carried(x)], "white")):
+            told = [x for x in mine if not carried(x)]
+            for part, face in ((told, colour), ([x for x in mine if carried(x)], "white")):
                 ax.plot(
                     [x["value"] / unit for x in part],
                     [first.index(x[by]) for x in part],
@@ -808,9 +797,7 @@ def corridors(
 
         ax.xaxis.set_major_locator(MaxNLocator(7))
         step = ax.get_xticks()[1] - ax.get_xticks()[0]
-        ax.xaxis.set_major_formatter(
-            FuncFormatter(lambda v, _: _number(v, 0 if step >= 1 else 1 if step >= 0.1 else 2))
-        )
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: spelt(v, 0 if step >= 1 else 1 if step >= 0.1 else 2)))
         ax.set_xlabel(word, fontsize=9, color=SOFT, loc="left")
         _key(ax, handles, 14)
 
@@ -818,7 +805,7 @@ def corridors(
     told = [x["value"] for x in drawn if x[by] == widest]
     alt = f"Dots by corridor and edition for {_day(day)}, {len(first)} corridor{'s' if len(first) != 1 else ''}."
     if len(told) > 1 and max(told) > min(told):
-        alt += f" Widest apart: {_name(widest)}, {_number(min(told))} to {_number(max(told))} persons."
+        alt += f" Widest apart: {_name(widest)}, {spelt(min(told))} to {spelt(max(told))} persons."
     heading = title or f"Corridors on {_day(day)}, by edition"
     return _figure(name, heading, alt, (x["id"] for x in drawn), (720, height), draw)
 
@@ -1045,7 +1032,7 @@ def known_when(rivals: pl.DataFrame, windows: Sequence[tuple[date, date]], *, as
     panels: list[tuple[tuple[date, date], list[dict[str, Any]]]] = []
     for start, end in windows:
         rows = rivals.filter((pl.col("start") == start) & (pl.col("end") == end) & pl.col("value").is_not_null())
-        told = [x for x in rows.sort("known", "convention", nulls_last=False).iter_rows(named=True) if not _copied(x)]
+        told = [x for x in rows.sort("known", "convention", nulls_last=False).iter_rows(named=True) if not copied(x)]
         # A sum of running figures has no release day of its own: at no one moment did the world learn it.
         told = [x for x in told if x["known_basis"] != "publication lag"]
         if told:
@@ -1081,7 +1068,7 @@ def known_when(rivals: pl.DataFrame, windows: Sequence[tuple[date, date]], *, as
                         color=colour,
                         zorder=3,
                         markersize=4.5 if other else 6,
-                        markerfacecolor="white" if dashed or _carried(x) else colour,
+                        markerfacecolor="white" if dashed or carried(x) else colour,
                         markeredgewidth=1.2,
                     )
                 if i == 0:
@@ -1131,7 +1118,7 @@ def known_when(rivals: pl.DataFrame, windows: Sequence[tuple[date, date]], *, as
 
     alt = "What each release gave: " + "; ".join(
         f"for {s.year}–{e.year % 100:02d}, "
-        + ", ".join(f"{label(x['release'], x['source'])} {_number(x['value'])}" for x in told)
+        + ", ".join(f"{label(x['release'], x['source'])} {spelt(x['value'])}" for x in told)
         for (s, e), told in panels
     )
     return _figure(

@@ -27,7 +27,8 @@ import xarray as xr
 
 import keruen as kr
 from keruen.estimators.balance import account
-from keruen.estimators.tables import flows, flows_many, spread
+from keruen.estimators.spread import spread
+from keruen.estimators.tables import flows, flows_many
 
 VARIANTS = (  # file, system, outside, method, seeded
     ("closed_min_uniform", "closed", "own", "minimisation_closed", False),

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 import keruen as kr
 from keruen.errors import Incomparable, InfeasibleMargins, NoEvidence, VocabularyError
 from keruen.estimators.balance import account, fold_negatives
+from keruen.estimators.spread import spread
 from keruen.estimators.stocks import METHODS, composition
-from keruen.estimators.tables import flows, flows_many, spread
+from keruen.estimators.tables import flows, flows_many
 
 PUBLISHED = Path(__file__).parent / "published"
 CLOSED = ("minimisation_closed", "independence", "pseudo_bayes")

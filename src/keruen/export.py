@@ -72,15 +72,28 @@ def write(
     """
     target = Path(path)
     kind = _format(target, format)
-    _free(target, force)
+    refuse(target, force=force)
     files = {target: table(frame, kind, meta=meta)}
     if kind == "csv" and meta is not None:
         beside = target.with_name(f"{target.name}-metadata.json")
-        _free(beside, force)
+        refuse(beside, force=force)
         files = {beside: _csvw(frame, target.name, meta)} | files
     for name, data in files.items():
         _put(name, data)
     return target
+
+
+def write_text(text: str, path: str | Path, *, force: bool = False) -> Path:
+    """Write a text, say a brief, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        As :func:`write`.
+    """
+    refuse(path, force=force)
+    _put(Path(path), text.encode())
+    return Path(path)
 
 
 def table(frame: pl.DataFrame, format: str, *, meta: Mapping[str, str] | None = None) -> bytes:
@@ -322,8 +335,15 @@ def _format(target: Path, format: str | None) -> str:
     return kind
 
 
-def _free(target: Path, force: bool) -> None:
-    """Refuse before any work what cannot be written after it."""
+def refuse(path: str | Path, *, force: bool = False) -> None:
+    """Refuse before any work what cannot be written after it.
+
+    Raises
+    ------
+    OutputError
+        If the path is a folder, its folder is not there, or it is there already and ``force`` is not said.
+    """
+    target = Path(path)
     try:
         if target.is_dir():
             raise OutputError(f"{target} is a folder. Give the name of a file.")

@@ -28,8 +28,8 @@ from typing import Any
 import polars as pl
 
 from keruen import folders, snapshot
+from keruen.contract import CONTENT, SCHEMA
 from keruen.errors import ConceptError, FaultyTable, NoEvidence, StoreError, VocabularyError, need
-from keruen.evidence import CONTENT, SCHEMA
 from keruen.places import Place
 from keruen.places import place as one_place
 from keruen.places import places as all_places
@@ -200,7 +200,7 @@ def _canonical(column: pl.Series) -> pl.Series:
 
 
 def ids(table: pl.DataFrame) -> pl.Series:
-    """The ids that :func:`keruen.evidence.ids` gives, column by column: a million rows in about two seconds."""
+    """The ids that :func:`keruen.contract.ids` gives, column by column: a million rows in about two seconds."""
     parts: list[pl.Expr | pl.Series] = []
     for column in (table[c] for c in CONTENT):
         parts.append(pl.lit("") if column.null_count() == len(column) else _canonical(column))
@@ -267,19 +267,18 @@ def scale(printed_unit: str | None, unit: str) -> float | None:
 
 def _locators(table: pl.DataFrame, known: dict[str, Release]) -> pl.DataFrame:
     """Fill empty locators from the template of the release."""
+    by: dict[str, list[str]] = {}
+    for key in table.filter(pl.col("locator").is_null())["release"].unique().drop_nulls().to_list():
+        if key in known and known[key].locator:
+            by.setdefault(known[key].locator, []).append(key)
     filled = pl.lit(None, pl.String)
-    for key in table["release"].unique().drop_nulls().to_list():
-        template = known[key].locator if key in known else ""
-        pieces = list(string.Formatter().parse(template))
-        names = [name for _, name, _, _ in pieces if name]
-        if not template or not set(names) <= set(SCHEMA):
-            continue
+    for template, keys in by.items():
         parts: list[pl.Expr] = []
-        for text, name, _, _ in pieces:
+        for text, name, _, _ in string.Formatter().parse(template):
             parts.append(pl.lit(text))
             if name:
                 parts.append(pl.col(name).cast(pl.String).fill_null("all"))
-        filled = pl.when(pl.col("release") == key).then(pl.concat_str(parts)).otherwise(filled)
+        filled = pl.when(pl.col("release").is_in(keys)).then(pl.concat_str(parts)).otherwise(filled)
     return table.with_columns(locator=pl.coalesce("locator", filled))
 
 
@@ -705,7 +704,7 @@ def trace(of: str | Iterable[str] | pl.DataFrame) -> pl.DataFrame:
     --------
     >>> one = evidence("KAZ", "net_migration", release="un-wpp-2015", since=2011, until=2014, sex="all")
     >>> trace(one["id"].item())["value"].item()
-    159800.0
+    159807.0
     """
     wanted, optional, near = _wanted(of)
     found = _found(wanted | optional, near)
@@ -741,9 +740,10 @@ def _wanted(of: str | Iterable[str] | pl.DataFrame) -> tuple[set[str], set[str],
     keys = of["id"] if "id" in of.columns else pl.Series([None] * len(of), dtype=pl.String)
     wanted = {key for said in derived.drop_nulls().to_list() for key in said.split()}
     wanted |= set(keys.filter(derived.is_null()).drop_nulls().to_list())
-    optional = set() if wanted else set(keys.drop_nulls().to_list())
     places = of["place"].unique().drop_nulls().to_list() if "place" in of.columns else []
-    return wanted, optional, _among("place", places) if 0 < len(places) <= 20 else None
+    near = _among("place", places) if 0 < len(places) <= 20 else None
+    optional = set(keys.drop_nulls().to_list()) - wanted if near is not None or not wanted else set()
+    return wanted, optional, near
 
 
 def _found(wanted: set[str], near: pl.Expr | None) -> pl.DataFrame:

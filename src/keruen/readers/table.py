@@ -20,11 +20,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import narwhals as nw
 import polars as pl
 
+from keruen.contract import SCHEMA, claims, faults
 from keruen.errors import BadDate, FaultyTable, UnknownPlace, UnreadableSource
-from keruen.evidence import SCHEMA, claims, faults
 from keruen.places import place
 from keruen.provenance import Release, day, precision
 from keruen.vocabulary import measures, words
@@ -743,6 +742,8 @@ def _opened(table: Any) -> _Raw:
 
 
 def _frame(table: Any) -> _Raw:
+    import narwhals as nw
+
     try:
         native = nw.from_native(table, eager_only=True)
     except TypeError as error:

@@ -370,7 +370,7 @@ def _put(target: Path, data: bytes) -> None:
         os.umask(mask)
         os.chmod(draft, (target.stat().st_mode & 0o777) if target.exists() else 0o666 & ~mask)
         os.replace(draft, target)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _failure(target, error) from error
     finally:
         if draft is not None:

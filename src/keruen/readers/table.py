@@ -236,7 +236,7 @@ def _checked(raw: _Raw, said: dict[str, str], decimal: str | None) -> Table:
     absent = {c for c in REQUIRED if c not in columns and c not in said}
     absent |= set() if _TIMES & set(columns) else {"start", "end"}
     absent |= set() if _FIGURES & set(columns) else {"value"}
-    follows = {"start": DAYS, "end": (*DAYS, "year"), "value": ("value", "low", "high")}
+    follows = {"start": (*DAYS, "year"), "end": (*DAYS, "year"), "value": ("value", "low", "high")}
     for line, column, remedy in faults(table, raw.lines):
         if column in ("release", "known") or column in absent:
             continue
@@ -269,7 +269,7 @@ def _hint_ends(raw: _Raw, table: pl.DataFrame) -> None:
         first = odd["end"][0]
         raw.notes.append(
             f"{len(odd)} row{'s end' if len(odd) > 1 else ' ends'} on the last day of a month, say {first}: `end` is "
-            "the first day after the span, so that day is not in it. If it should be, retract and add anew."
+            "the first day after the span, so that day is not in it. If it should be, retract the row."
         )
 
 
@@ -495,7 +495,7 @@ def _spans(
                 )
             elif a_day:
                 raw.tell(line, "year", f"{number}: {name} is counted on a day; give it in `date`, say {number}-07-01")
-            elif name in known:
+            else:
                 start[at], end[at] = date(int(number), 1, 1), date(int(number) + 1, 1, 1)
         elif on[at] is not None:
             if start[at] or end[at]:
@@ -833,8 +833,8 @@ def _short_header(path: Path, begun: bytes) -> None:
             if len(line) > MAX_HEADER:
                 told = "more than " if len(begun) == 1_048_576 else ""
                 raise UnreadableSource(
-                    f"{path}: the header has {told}{len(line):,} bytes; the template has {len(COLUMNS)} columns. One row "
-                    "is one number; see keruen template evidence"
+                    f"{path}: the header has {told}{len(line):,} bytes; the template has {len(COLUMNS)} columns. One "
+                    "row is one number; see keruen template evidence"
                 )
             return
 

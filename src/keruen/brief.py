@@ -19,7 +19,7 @@ import polars as pl
 
 from keruen import figures, snapshot, store
 from keruen._version import __version__
-from keruen.disagreement import CALENDAR, HALF, disagreement, revisions
+from keruen.disagreement import CALENDAR, HALF, disagreement, revisions, sums
 from keruen.errors import ConceptError, Incomparable, NoEvidence
 from keruen.places import place as one_place
 from keruen.places import places
@@ -123,7 +123,8 @@ def exact(value: float, unit: str) -> str:
         return figure(value / 1e6, 0 if abs(value) >= 1e8 else 1)
     if unit == "percent":
         return figure(value, 1 if abs(value) >= 1 else 2)
-    return figure(value, 0 if float(value).is_integer() or abs(value) >= 100 else 1)
+    whole = unit in ("persons", "permits", "registrations", "crossings", "families", "moves")
+    return figure(value, 0 if whole or float(value).is_integer() or abs(value) >= 100 else 1)
 
 
 def about(value: float, unit: str) -> str:
@@ -188,7 +189,7 @@ def span(start: date, end: date) -> str:
     last = end - timedelta(days=1)
     months = (end.year - start.year) * 12 + end.month - start.month
     if (start.month, start.day) == (7, 1) and months % 12 == 0 and months > 12 and end.day == 1:
-        return f"{start.year}–{end.year % 100:02d}"
+        return figures.years(start, end)
     if start.day == 1 and end.day == 1:
         if start.month == 1 and end.month == 1:
             return f"{start.year}" if start.year == last.year else f"{start.year} to {last.year}"
@@ -214,10 +215,6 @@ def _edition(key: str) -> Said:
     return Said(figures.label(key, card.title), "name", key)
 
 
-def _ids(row: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(row["derived_from"].split()) if row.get("derived_from") else (row["id"],)
-
-
 def number(row: dict[str, Any], *, words: bool = False, column: str = "value", absolute: bool = False) -> Number:
     """The figure of a claim, exact or in words."""
     value = abs(row[column]) if absolute else row[column]
@@ -232,7 +229,7 @@ def number(row: dict[str, Any], *, words: bool = False, column: str = "value", a
         value=value,
         unit=unit,
         text=about(value, unit) if words else exact(value, unit),
-        ids=_ids(row),
+        ids=figures.rests_on(row),
         release=row["release"],
         status=row["status"],
         own=bool(row["own"]),
@@ -249,7 +246,7 @@ def made(value: float, unit: str, rows: Iterable[dict[str, Any]], *, words: bool
         value=value,
         unit=unit,
         text=text or (about(value, unit) if words else exact(value, unit)),
-        ids=tuple(dict.fromkeys(i for r in rows for i in _ids(r))),
+        ids=tuple(dict.fromkeys(i for r in rows for i in figures.rests_on(r))),
         release=newest["release"],
         own=any(r["own"] for r in rows),
         lag=any(r["known_basis"] == "publication lag" for r in rows),
@@ -326,11 +323,11 @@ def _drawn(section: dict[str, Any], draw: Callable[[], figures.Figure]) -> None:
 def _unreported(what: str, asked: _Asked) -> Parts:
     if asked.as_of:
         return say(
-            f"By {{day}} none of the sources at hand reported {what} for {{name}}.",
+            f"By {{day}} no source at hand reported {what} for {{name}}.",
             day=Said(told_day(asked.as_of)),
             name=Said(asked.name, "name"),
         )
-    return say(f"None of the sources at hand reports {what} for {{name}}.", name=Said(asked.name, "name"))
+    return say(f"No source at hand reports {what} for {{name}}.", name=Said(asked.name, "name"))
 
 
 # ---------------------------------------------------------------- net migration
@@ -383,7 +380,7 @@ class _Net:
         ):
             parts = list(part.sort("start").iter_rows(named=True))
             if [r["start"].year for r in parts] == list(years):
-                ids = dict.fromkeys(i for r in parts for i in _ids(r))
+                ids = dict.fromkeys(i for r in parts for i in figures.rests_on(r))
                 named = f"{CALENDAR} {years[0]}–{years[-1]}"
                 lag = any(r["known_basis"] == "publication lag" for r in parts)
                 out.append(
@@ -419,7 +416,7 @@ def _net(asked: _Asked) -> _Net | None:
         .sort("release", "len", "definition", descending=[True, True, False])
     )
     main = by["definition"][0] if len(by) else rivals["definition"][0]
-    horizon = asked.as_of or rivals["known"].max()
+    horizon: date = asked.as_of or rivals["known"].max()  # type: ignore[assignment]
     estimated = rivals.filter((pl.col("definition") == main) & (pl.col("status") != "projection"))
     five = estimated.filter(
         (pl.col("end").dt.year() - pl.col("start").dt.year() == 5)
@@ -427,7 +424,21 @@ def _net(asked: _Asked) -> _Net | None:
         & (pl.col("end") <= horizon)
     )
     windows = sorted(set(five.select("start", "end").iter_rows()))
+    if not windows:
+        rivals, windows = _summed(claims, rivals, horizon)
     return _Net(claims, rivals, main, windows)
+
+
+def _summed(claims: pl.DataFrame, rivals: pl.DataFrame, horizon: date) -> tuple[pl.DataFrame, list[tuple[date, date]]]:
+    """Five-year sums where only yearly editions speak of a place: small ones came late into the UN's tables."""
+    spans = [(date(y, 7, 1), date(y + 5, 7, 1)) for y in range(1950, horizon.year - 4, 5)]
+    asked = pl.DataFrame(
+        {"start": [a for a, _ in spans], "end": [b for _, b in spans]}, schema={"start": pl.Date, "end": pl.Date}
+    )
+    found = sums(claims, asked)
+    told = sorted(set(found.filter(pl.col("status") != "projection").select("start", "end").iter_rows()))
+    shared = [c for c in rivals.columns if c in found.columns]
+    return pl.concat([rivals, found.select(shared)], how="diagonal"), [w for w in told if w[1] <= horizon]
 
 
 def _moved(value: float) -> str:
@@ -517,7 +528,9 @@ def _headline(asked: _Asked, net: _Net | None) -> list[Parts]:
                 "expect the newest to move too.",
                 first=Said(str(rows[0]["known"].year)),
                 rewritten=["rewritten ", _times(times, rows)],
-                later=[_counted(later), f" later {plural(len(later), 'edition')}"],
+                later=[_counted(later), f" later {plural(len(later), 'edition')}"]
+                if len(later) > 1
+                else "the next edition",
             )
         )
     elif len(rows) > 1:
@@ -547,7 +560,7 @@ def _newest_years(asked: _Asked, net: _Net) -> Parts:
         return _unreported("net migration", asked)
     last = rows[-1]
     return say(
-        "No five-year figure is over yet; for {when} {edition} gives {value}.",
+        "No source at hand tells five whole years; for {when} {edition} gives {value}.",
         when=_window(last["start"], last["end"]),
         edition=_edition(last["release"]),
         value=_signed(last),
@@ -591,7 +604,6 @@ def _net_section(asked: _Asked, net: _Net | None) -> dict[str, Any]:
     _drawn(section, lambda: figures.net_migration_by_edition(net.claims, as_of=asked.as_of))
     windows = net.windows[-6:]
     if not windows:
-        _says(section, _newest_years(asked, net))
         return section
     rows: list[list[Parts]] = []
     other = any(net.others(w) for w in windows)

@@ -175,7 +175,7 @@ def _inline(svg: str, name: str, title: str, alt: str) -> str:
 def _figure(
     name: str, title: str, alt: str, ids: Iterable[str], size: tuple[float, float], draw: Callable[[Any], None]
 ) -> Figure:
-    svg = _inline(_rendered(draw, size, "svg", name).decode(), name, title, alt)
+    svg = _inline(_rendered(draw, size, "svg", name).decode(), f"figure-{name}", title, alt)
     return Figure(svg, alt, title, tuple(dict.fromkeys(ids)), *size, draw)
 
 
@@ -214,8 +214,20 @@ def year(at: date) -> float:
     return at.year + share
 
 
+def years(start: date, end: date) -> str:
+    """A span from mid-year to mid-year in short.
+
+    Examples
+    --------
+    >>> years(date(2010, 7, 1), date(2015, 7, 1)), years(date(1995, 7, 1), date(2000, 7, 1))
+    ('2010–15', '1995–2000')
+    """
+    same = start.year // 100 == end.year // 100
+    return f"{start.year}–{end.year % 100:02d}" if same else f"{start.year}–{end.year}"
+
+
 def _years(row: dict[str, Any]) -> float:
-    return ((row["end"].year - row["start"].year) * 12 + row["end"].month - row["start"].month) / 12
+    return float((row["end"].year - row["start"].year) * 12 + row["end"].month - row["start"].month) / 12
 
 
 def _long() -> pl.Expr:
@@ -284,6 +296,11 @@ def family_of(release: str | None) -> str:
 def carried(row: dict[str, Any]) -> bool:
     """Unchanged from an earlier edition of the same family."""
     return bool(row["copy_of"]) and family_of(row["copy_of"]) == family_of(row["release"])
+
+
+def rests_on(row: dict[str, Any]) -> tuple[str, ...]:
+    """The claims behind a row: the parts of a sum or difference, or the row itself."""
+    return tuple(row["derived_from"].split()) if row.get("derived_from") else (row["id"],)
 
 
 def copied(row: dict[str, Any]) -> bool:
@@ -502,10 +519,10 @@ def net_migration_by_edition(
             f"There is nothing to draw: nobody reported net migration of {_name(code)} between {since} and {last}."
         )
     steps = [(k, r) for k, r in series if max(_years(x) for x in r) > 1.5]
-    years = [(k, r) for k, r in series if max(_years(x) for x in r) <= 1.5]
+    annual = [(k, r) for k, r in series if max(_years(x) for x in r) <= 1.5]
     drawn = [x for _, r in series for x in r]
     unit, word = _scale(x["value"] / max(_years(x), 1) for x in drawn)
-    shaded = any(x["low"] is not None and x["high"] is not None for _, r in years for x in r)
+    shaded = any(x["low"] is not None and x["high"] is not None for _, r in annual for x in r)
 
     def draw(canvas: Any) -> None:
         ax = _axes(canvas, 52, 120, 28, 58)
@@ -547,7 +564,7 @@ def net_migration_by_edition(
                 before, end = p, (x1, y)
         spare = iter([*VIVID[2:], *VIVID[2:], *VIVID[2:]] * 9)
         un = iter(VIVID[:2] * 9)
-        for i, ((release, _, source), points) in enumerate(years):
+        for i, ((release, _, source), points) in enumerate(annual):
             known = releases().get(release)
             national = not (known and known.family.startswith("un-"))
             counted = points[0]["status"] in ("register", "administrative", "census") and len(points) > 4
@@ -626,7 +643,7 @@ def net_migration_by_edition(
         window = max((x["start"], x["end"]) for x in ended)
         told = [x["value"] for x in ended if (x["start"], x["end"]) == window]
         alt += (
-            f" For {window[0].year}–{window[1].year % 100:02d} the editions drawn run from {spelt(min(told))} to "
+            f" For {years(*window)} the editions drawn run from {spelt(min(told))} to "
             f"{spelt(max(told))} persons over {_years(ended[-1]):.0f} years."
         )
     return _figure("net-migration", title, alt, (x["id"] for x in drawn), (720, 380), draw)
@@ -1096,7 +1113,7 @@ def known_when(rivals: pl.DataFrame, windows: Sequence[tuple[date, date]], *, as
             ax.text(
                 0,
                 1.03,
-                f"for {start.year}–{end.year % 100:02d}",
+                f"for {years(start, end)}",
                 transform=ax.transAxes,
                 ha="left",
                 va="bottom",
@@ -1117,10 +1134,14 @@ def known_when(rivals: pl.DataFrame, windows: Sequence[tuple[date, date]], *, as
                 )
 
     alt = "What each release gave: " + "; ".join(
-        f"for {s.year}–{e.year % 100:02d}, "
-        + ", ".join(f"{label(x['release'], x['source'])} {spelt(x['value'])}" for x in told)
+        f"for {years(s, e)}, " + ", ".join(f"{label(x['release'], x['source'])} {spelt(x['value'])}" for x in told)
         for (s, e), told in panels
     )
     return _figure(
-        "known-when", "The same years, told again and again", alt + ".", (x["id"] for x in drawn), (720, 300), draw
+        "known-when",
+        "The same years, told again and again",
+        alt + ".",
+        [i for x in drawn for i in rests_on(x)],
+        (720, 300),
+        draw,
     )

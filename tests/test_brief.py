@@ -1,0 +1,421 @@
+"""Briefs: every number has its claims, nothing later than the day asked for, one page that asks nobody."""
+
+import re
+from datetime import date
+from html.parser import HTMLParser
+
+import polars as pl
+import pytest
+
+from keruen import figures, store
+from keruen.brief import Number, Said, _printed, _walk, about, brief, contents, exact, figure, say, span
+from keruen.errors import BadDate, ConceptError, UnknownPlace
+from keruen.places import countries
+from keruen.provenance import releases
+
+THEN = "2018-05-03"
+LATER = ("2019", "2020", "2022", "2024")
+
+
+@pytest.fixture(scope="module")
+def today():
+    return contents("KAZ")
+
+
+@pytest.fixture(scope="module")
+def then():
+    return contents("KAZ", THEN)
+
+
+@pytest.fixture(scope="module")
+def page(today):
+    return _printed(today, "html")
+
+
+@pytest.fixture(scope="module")
+def old_page(then):
+    return _printed(then, "html")
+
+
+class Bare(HTMLParser):
+    """The words of a page outside of what holds figures with claims, dates, names and notes by construction."""
+
+    MARKED = ("data", "time", "cite", "code", "q", "bdi", "sup", "svg", "style", "title", "figcaption", "abbr")
+    VOID = ("meta", "br", "link", "img", "hr", "input")
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.links: list[dict] = []
+        self.tags: list[tuple[str, dict]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag == "a" and "n" in dict(attrs).get("class", "").split():
+            self.links.append(dict(attrs))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        while self.open and self.open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if not set(self.MARKED) & set(self.open):
+            self.words.append(data)
+
+
+def numbers(told) -> list[Number]:
+    return [n for n in _walk([told["headline"], told["sections"]]) if isinstance(n, Number)]
+
+
+def drawn(told) -> list[figures.Figure]:
+    return [f for f in _walk(told["sections"]) if isinstance(f, figures.Figure)]
+
+
+def claim_ids(told) -> set[str]:
+    return {i for n in numbers(told) for i in n.ids} | {i for f in drawn(told) for i in f.ids}
+
+
+# ---------------------------------------------------------------- every number comes from claims
+
+
+def test_numbers__all_have_claims(today):
+    found = numbers(today)
+    assert len(found) > 200
+    assert [n for n in found if not n.ids or not n.release or not n.text] == []
+
+
+def test_numbers__ids_lead_to_rows_of_the_store(today):
+    wanted = sorted(claim_ids(today))
+    found = store.trace(wanted)
+    assert set(wanted) <= set(found["id"])
+
+
+def test_page__no_digit_without_claims(page):
+    bare = Bare(page)
+    loose = [w for w in bare.words if re.search(r"\d", w)]
+    assert loose == []
+    assert bare.links
+    assert all(a["data-ids"].strip() for a in bare.links)
+
+
+def test_structure__strings_hold_no_digit(today):
+    def strings(thing):
+        if isinstance(thing, str):
+            yield thing
+        elif isinstance(thing, list):
+            for inner in thing:
+                yield from strings(inner)
+        elif isinstance(thing, dict):
+            for key in ("parts", "caption", "columns", "rows", "note", "blocks"):
+                yield from strings(thing.get(key, []))
+
+    loose = [s for s in strings([today["headline"], today["sections"], today["limits"]]) if re.search(r"\d", s)]
+    assert loose == []
+
+
+def test_page__links_lead_somewhere(page):
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
+
+
+def test_printed_value__is_the_claim_of_its_id(today):
+    rows = {r["id"]: r for r in store.trace(sorted(claim_ids(today))).iter_rows(named=True)}
+    single = [n for n in numbers(today) if len(n.ids) == 1 and n.status and "sum" not in n.mark]
+    assert len(single) > 100
+    wrong = [
+        n
+        for n in single
+        if not any(
+            v is not None and abs(abs(v) - abs(n.value)) < 1e-6
+            for v in (rows[n.ids[0]][c] for c in ("value", "low", "high"))
+        )
+    ]
+    assert wrong == []
+
+
+# ---------------------------------------------------------------- what must be true of Kazakhstan
+
+
+def test_kazakhstan__answers_first(page):
+    start = page.index('<div class="answer">')
+    answer = re.sub(r"<[^>]+>", "", page[start : page.index("</div>", start)])
+    assert "From mid-2015 to mid-2020 Kazakhstan gained" in answer
+    assert "disagree even on the sign" in answer
+    assert "rewritten" in answer
+
+
+def test_kazakhstan__contradictions_stand_side_by_side(page):
+    for told in ("2,476,018", "579,845", "159,807", "−26,193", "−107,025", "164,586"):
+        assert f">{told}</data>" in page, told
+
+
+def test_kazakhstan__register_and_its_sum(page):
+    assert ">16,094</data>" in page
+    assert ">−118,832</data>" in page
+
+
+def test_kazakhstan__lags_are_marked(page):
+    assert "†" in page
+    assert "later revision possible" in page
+
+
+def test_kazakhstan__has_the_six_figures(today):
+    names = [re.search(r'aria-labelledby="figure-([\w-]+)-title', f.svg).group(1) for f in drawn(today)]
+    assert set(names) == {
+        "net-migration",
+        "stock",
+        "birthplaces",
+        "destinations",
+        "remittances",
+        "labour",
+        "known-when",
+    }
+
+
+def test_foot__says_how_to_make_it_again(today, page):
+    foot = page[page.index("<footer>") :]
+    assert today["foot"]["snapshot"] in foot
+    assert today["foot"]["package"] in foot
+    assert "keruen brief KAZ" in foot
+
+
+def test_sources__have_licences(today):
+    assert [s["key"] for s in today["sources"] if not s["licence"] or not s["cite"]] == []
+    assert {n.release for n in numbers(today)} <= {s["key"] for s in today["sources"]}
+
+
+# ---------------------------------------------------------------- as of a past day
+
+
+def test_as_of__no_claim_is_younger(then):
+    found = store.trace(sorted(claim_ids(then)))
+    assert found["known"].max() <= date(2018, 5, 3)
+
+
+def test_as_of__no_later_edition_is_named(old_page, then):
+    keys = [
+        k for k, card in releases().items() if k.startswith(("un-wpp-", "un-ims-")) and card.released > date(2018, 5, 3)
+    ]
+    assert len(keys) == 6
+    for key in keys:
+        card = releases()[key]
+        for word in (key, card.title, figures.label(key)):
+            assert word not in old_page, word
+    assert not {s["key"] for s in then["sources"]} & set(keys)
+    editions = "|".join(LATER)
+    assert not re.search(rf"(WPP|IMS|World Population Prospects|Migrant Stock) ?({editions})", old_page)
+
+
+def test_as_of__no_later_figure_is_told(old_page):
+    for told in ("579,845", "2,476,018", "−26,193", "31,188", "21,313", "−104,531"):
+        assert told not in old_page
+
+
+def test_as_of__the_answer_of_that_day(old_page):
+    assert "From <time>mid-2010</time> to <time>mid-2015</time>" in old_page
+    assert "as of 3 May 2018" in old_page
+    assert "What was known" in old_page or "what was known on" in old_page
+
+
+def test_as_of__faults_obey_the_day(then):
+    table = [b for s in then["sections"] if s["key"] == "doubt" for b in s["blocks"] if b["kind"] == "table"]
+    texts = " ".join(p.text for t in table for r in t["rows"] for c in r for p in c if isinstance(p, Said))
+    later = [f.text for card in releases().values() for f in card.faults if f.known > date(2018, 5, 3)]
+    assert later
+    earlier = {f.text for card in releases().values() for f in card.faults if f.known <= date(2018, 5, 3)}
+    assert [t for t in later if t in texts and t not in earlier] == []
+
+
+def test_strict__leaves_lagged_figures_out():
+    told = contents("KAZ", strict=True)
+    assert not [n for n in numbers(told) if n.lag]
+    assert "†" not in _printed(told, "html")
+
+
+# ---------------------------------------------------------------- the page
+
+
+def test_page__asks_nobody(page):
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in page
+    bare = Bare(page)
+    for tag, attrs in bare.tags:
+        assert tag not in ("script", "link", "iframe", "object", "embed", "img", "form")
+        for name in ("src", "href", "xlink:href", "action", "srcset"):
+            assert attrs.get(name, "#").startswith("#"), (tag, attrs)
+        assert not any(name.startswith("on") for name in attrs)
+    assert "@import" not in page
+    assert not re.search(r"url\((?!#)", page)
+
+
+def test_page__can_be_read_by_all(page):
+    bare = Bare(page)
+    tags = [t for t, _ in bare.tags]
+    assert ("html", {"lang": "en"}) in bare.tags
+    assert tags.count("h1") == 1
+    assert [t for t in tags if t in ("h1", "h2", "h3")][:2] == ["h1", "h2"]
+    assert "h3" not in tags
+    assert tags.count("table") == tags.count("caption")
+    assert all(a.get("scope") for t, a in bare.tags if t == "th")
+    assert all(a.get("role") == "img" and a.get("aria-labelledby") for t, a in bare.tags if t == "svg")
+    assert 'class="skip"' in page
+    assert "@media print" in page
+    assert "max-width: 34rem" in page
+
+
+def test_page__colours_of_words_have_contrast():
+    from importlib.resources import files
+
+    def light(colour: str) -> float:
+        colour = "".join(c * 2 for c in colour) if len(colour) == 3 else colour
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+        r, g, b = (p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+    css = files("keruen").joinpath("data/templates/brief.css").read_text("utf-8")
+    words = set(re.findall(r"(?<![-\w])color: #([0-9a-f]{3,6})", css)) - {"fff"}
+    words |= {figures.INK[1:], figures.SOFT[1:]}
+    for colour in words:
+        assert 1.05 / (light(colour) + 0.05) >= 4.5, colour
+
+
+def test_markdown__says_the_same_numbers(today, page):
+    text = _printed(today, "md")
+    for n in numbers(today):
+        assert n.text in text
+    assert text.startswith("# Kazakhstan")
+    assert "<" not in re.sub(r"&lt;", "", text)
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(tables) > 60
+
+
+def test_brief__is_the_same_every_time():
+    assert brief("TKL") == brief("TKL")
+
+
+# ---------------------------------------------------------------- other places, bad questions
+
+
+@pytest.mark.parametrize("code", ["TKL", "VAT", "CHI", "XKX", "TWN", "DEU", "TJK"])
+def test_brief__other_places(code):
+    told = contents(code)
+    assert all(n.ids for n in numbers(told))
+    sound(_printed(told, "html"), _printed(told, "md"))
+
+
+@pytest.mark.slow
+def test_brief__every_place():
+    assert len(countries()) >= 235
+    for one in countries():
+        told = contents(one.code)
+        assert all(n.ids for n in numbers(told)), one.code
+        sound(_printed(told, "html"), _printed(told, "md"), one.code)
+
+
+def sound(page: str, text: str, code: str = ""):
+    """A brief without the marks of a program that had nothing to say."""
+    bare = Bare(page)
+    shown = " ".join(bare.words) + " ".join(re.findall(r"<data[^>]*>([^<]*)<", page)) + text
+    assert not re.search(r"\b(nan|None|null|inf|undefined)\b", shown), code
+    assert [w for w in bare.words if re.search(r"\d", w)] == [], code
+    assert "−0<" not in page, code
+    assert len(bare.words) > 50
+    assert "Traceback" not in page
+
+
+@pytest.mark.parametrize("name", ["Kazakhstan", "398", "Казахстан"])
+def test_brief__place_by_any_name(name):
+    assert contents(name, THEN)["place"] == "KAZ"
+
+
+def test_brief__bad_questions():
+    with pytest.raises(UnknownPlace, match="Did you mean"):
+        brief("Kirgizia")
+    with pytest.raises(BadDate):
+        brief("KAZ", as_of="yesterday")
+    with pytest.raises(ConceptError, match="html or md"):
+        brief("KAZ", format="pdf")
+
+
+def test_brief__long_before_any_figure():
+    told = contents("KAZ", "1950-01-01")
+    assert numbers(told) == []
+    page = _printed(told, "html")
+    assert "no source at hand reported net migration" in page
+    assert page.count("<svg") == 0
+
+
+# ---------------------------------------------------------------- the user's own figures
+
+
+def test_own__rows_are_shown_marked_and_escaped(home, tmp_path):
+    path = tmp_path / "own.csv"
+    pl.DataFrame(
+        {
+            "measure": ["net_migration", "labour_migrants"],
+            "stream": ["all", "labour"],
+            "place": ["KAZ", "KAZ"],
+            "start": ["2021-01-01", "2022-01-01"],
+            "end": ["2022-01-01", ""],
+            "value": [-1234.0, 777_777.0],
+            "status": ["survey", "survey"],
+            "source": ["<script>alert(1)</script> Office & Co"] * 2,
+            "released": ["2023-02-01"] * 2,
+            "note": ["<img src=x onerror=alert(1)>", "[click](javascript:alert(1)) `x`"],
+        }
+    ).write_csv(path)
+    store.add(path)
+    told = contents("KAZ")
+    page, text = _printed(told, "html"), _printed(told, "md")
+    assert "own figure" in page
+    assert ">777,777</data>" in page
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "&lt;script&gt;" in page
+    assert "<script" not in text
+    assert "[click](javascript" not in text
+    assert any(n.own for n in numbers(told))
+    assert [w for w in Bare(page).words if re.search(r"\d", w)] == []
+
+
+# ---------------------------------------------------------------- small words
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (2_476_018, "persons", "2.48 million"),
+        (-28_596.5, "persons", "−28.6 thousand"),
+        (159_807, "persons", "160 thousand"),
+        (999_600, "persons", "1.00 million"),
+        (0, "persons", "0"),
+        (-0.3, "persons", "0"),
+        (2.4e8, "USD", "240 million dollars"),
+        (6.1e9, "USD", "6.1 billion dollars"),
+        (0.083, "percent", "0.08 percent"),
+    ],
+)
+def test_about__says_what_a_sentence_says(value, unit, text):
+    assert about(value, unit).replace("240.0", "240") == text
+
+
+def test_exact__never_minus_nought():
+    assert exact(-0.2, "persons") == "0"
+    assert figure(-0.04, 1) == "0.0"
+    assert exact(27.5, "persons") == "28"
+
+
+def test_span__keeps_true_ends():
+    assert span(date(2019, 1, 1), date(2019, 9, 1)) == "January to August 2019"
+    assert span(date(1995, 7, 1), date(2000, 7, 1)) == "1995–2000"
+    assert span(date(2019, 1, 1), date(2019, 2, 1)) == "January 2019"
+    assert span(date(2004, 1, 1), date(2009, 1, 1)) == "2004 to 2008"
+
+
+def test_say__puts_parts_in_their_places():
+    n = Number(1.0, "persons", "1", ("a:b",), "a")
+    assert say("Just {n}.", n=n) == ["Just ", n, "."]

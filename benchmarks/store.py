@@ -1,0 +1,81 @@
+"""Times of the store: questions after import, tracing, SQL, and adding 100,000 rows. Run: python benchmarks/store.py"""
+
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ["KERUEN_HOME"] = tempfile.mkdtemp(prefix="keruen-benchmark-")
+
+
+def fresh(question: str) -> float:
+    """Milliseconds of a first question in a process of its own, after import."""
+    code = f"import time; from keruen import store; t = time.perf_counter(); {question}; print(time.perf_counter() - t)"
+    return 1000 * float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+
+
+def best(ask: Callable[[], object], times: int = 5) -> float:
+    """Milliseconds of the fastest of some calls."""
+    took = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        ask()
+        took.append(time.perf_counter() - begun)
+    return 1000 * min(took)
+
+
+def table(path: Path, rows: int = 100_000) -> Path:
+    """A CSV of invented figures, in thousands, with places in several languages."""
+    rng = random.Random(20180503)
+    names = ["KAZ", "Kazakhstan", "398", "UZB", "Узбекистан", "RUS", "Kyrgyzstan", "TJK"]
+    lines = ["measure,place,year,value,age,status,source,publisher,released,unit,note"]
+    for i in range(rows):
+        lines.append(
+            f"net_migration,{rng.choice(names)},{1950 + i % 70},{rng.uniform(-100, 100):.3f},{i},register,"
+            f"Book {i % 5},Office,2018-05,thousand,note {i}"
+        )
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
+
+
+def main() -> None:
+    """Print the table for the README of this folder."""
+    from keruen import snapshot, store
+
+    asked = {
+        "evidence, one place and measure": 'store.evidence("KAZ", "net_migration")',
+        "the same as of 2018-05-03": 'store.evidence("KAZ", "net_migration", as_of="2018-05-03")',
+        "evidence, one corridor": 'store.evidence("KAZ", "stock", counterpart="RUS")',
+        "evidence, one place, everything": 'store.evidence("KAZ")',
+        "evidence, one measure, all places": 'store.evidence(measure="net_migration")',
+        "sources as of a day": 'store.sources(as_of="2018-05-03")',
+        "sql, a count over one place": "store.sql(\"SELECT count(*) FROM claims WHERE place = 'KAZ'\")",
+    }
+    results = {name: (fresh(q), best(lambda q=q: eval(q, {"store": store}))) for name, q in asked.items()}
+    found = store.evidence("KAZ", "net_migration")
+    results["trace, a whole answer"] = (float("nan"), best(lambda: store.trace(found)))
+    last = snapshot.scan(["demography"]).filter(release="un-wpp-2024").tail(1).collect()
+    key = store.ids(last).item()
+    results["trace, a bare id of the largest release"] = (
+        fresh(f"store.trace({key!r})"),
+        best(lambda: store.trace(key)),
+    )
+    path = table(Path(os.environ["KERUEN_HOME"]) / "mine.csv")
+    begun = time.perf_counter()
+    added = store.add(path).added
+    results[f"add, {added:,} rows of CSV"] = (1000 * (time.perf_counter() - begun), best(lambda: store.add(path), 1))
+    results["evidence with those rows in the store"] = (
+        float("nan"),
+        best(lambda: store.evidence("KAZ", "net_migration")),
+    )
+    print("| what | first, ms | again, ms |\n|---|--:|--:|")
+    for name, (first, again) in results.items():
+        print(f"| {name} | {'' if first != first else f'{first:,.0f}'} | {again:,.0f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -349,15 +349,18 @@ def _pattern(mark: str, group: str) -> re.Pattern[str]:
     return re.compile(rf"[+-]?(?:(?:{grouped}|\d+)(?:{mark}\d+)?|{mark}\d+)(?:[eE][+-]?\d{{1,3}})?", re.ASCII)
 
 
+_FROM_POINT = str.maketrans("", "", ", '")
+_FROM_COMMA = str.maketrans(",", ".", ". '")
+_YEAR = re.compile(r"1[89]\d\d|2[01]\d\d", re.ASCII)
 _POINT, _COMMA = _pattern(r"\.", ","), _pattern(",", r"\.")
 
 
 def _as_point(text: str) -> float | None:
-    return float(re.sub(r"[, ']", "", text)) if _POINT.fullmatch(text) else None
+    return float(text.translate(_FROM_POINT)) if _POINT.fullmatch(text) else None
 
 
 def _as_comma(text: str) -> float | None:
-    return float(re.sub(r"[. ']", "", text).replace(",", ".")) if _COMMA.fullmatch(text) else None
+    return float(text.translate(_FROM_COMMA)) if _COMMA.fullmatch(text) else None
 
 
 def _numbers(raw: _Raw, name: str, cells: list[Any] | None, decimal: str | None) -> list[float | None]:
@@ -487,7 +490,7 @@ def _spans(
             number = str(int(year)) if isinstance(year, float) and year.is_integer() else str(year).strip()
             if start[at] or end[at] or on[at]:
                 raw.tell(line, "year", f"{number}: the row tells its time twice; keep the year, or start and end")
-            elif not re.fullmatch(r"1[89]\d\d|2[01]\d\d", number) or isinstance(year, bool | date):
+            elif not _YEAR.fullmatch(number) or isinstance(year, bool | date):
                 raw.tell(
                     line,
                     "year",
@@ -862,7 +865,7 @@ def _records(raw: _Raw, records: Any, before: int, mark: str) -> None:
     width, left_out, line = len(raw.names), 0, before + 1
     if width > MAX_COLUMNS:
         raise UnreadableSource(f"{raw.where} has {width:,} columns; the template has {len(COLUMNS)}.")
-    append = [c.append for c in raw.columns]
+    kept: list[list[str]] = []
     try:
         for record in records:
             at, line = line, before + records.line_num + 1
@@ -870,16 +873,16 @@ def _records(raw: _Raw, records: Any, before: int, mark: str) -> None:
                 continue
             if _commented(record[0]):
                 left_out += 1
-                continue
-            if len(record) != width and (len(record) < width or any(map(str.strip, record[width:]))):
+            elif len(record) == width or (len(record) > width and not any(map(str.strip, record[width:]))):
+                kept.append(record)
+                raw.lines.append(at)
+            else:
                 quote = f"; put cells that hold {mark!r} in quotes" if len(record) > width else ""
                 raw.tell(at, raw.names[-1], f"the row has {len(record)} cells, the header {width}{quote}")
-                continue
-            for put, cell in zip(append, record, strict=False):
-                put(cell)
-            raw.lines.append(at)
     except csv.Error as error:
         raw.tell(line, raw.names[0], f"the line cannot be read: {error}; look after its quotes")
+    if kept:
+        raw.columns = [list(column) for column in zip(*(r[:width] for r in kept), strict=True)]
     if left_out:
         raw.notes.append(
             f"{left_out} row{'s' if left_out > 1 else ''} that begin{'s' if left_out == 1 else ''} with # left out."

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from keruen.store import sources as sources
     from keruen.store import sql as sql
     from keruen.store import trace as trace
+    from keruen.tipping import outlier as outlier
+    from keruen.tipping import tipping as tipping
 
 _PUBLIC = {
     "add": "store",
@@ -39,11 +41,13 @@ _PUBLIC = {
     "disagreement": "disagreement",
     "double_entry": "disagreement",
     "evidence": "store",
+    "outlier": "tipping",
     "place": "places",
     "revisions": "disagreement",
     "sources": "store",
     "sql": "store",
     "system": "places",
+    "tipping": "tipping",
     "trace": "store",
     "transitions": "estimators.stocks",
 }

@@ -643,7 +643,8 @@ class Shock:
     that happens in a year, ``dependence`` (remittances over GDP the year before, percent), ``gdp_points`` (percent of
     GDP that the change is), ``growth_points`` (what growth lost in comparable years: an association) with its 80%
     interval; and, if the year is past, ``happened`` (percent), ``reported`` (change of transfers reported from that
-    host) and ``surprising`` (outside the 80% interval).
+    host) and ``surprising`` (outside the 80% interval). ``reported_median`` with its 80% interval is what the model
+    expects of such transfers.
     """
 
     host: str
@@ -760,6 +761,8 @@ def shocked(
     whole = corridor * share  # the other hosts do not change
     noise = predict(model, Panel(frame, 0 * one, 0 * g, 0 * e, codes), seed=seed)
     year = whole + noise
+    lone = pl.Series("series", [f"{host}>{x}" for x in receivers])
+    reported = predict(model, Panel(frame.with_columns(lone), one, g, e, codes), seed=seed)
 
     def told(draws: Array, name: str, low: str, high: str) -> list[pl.Series]:
         q = np.quantile(draws, [0.5, 0.1, 0.9], axis=0)
@@ -772,6 +775,7 @@ def shocked(
             *told(corridor, "corridor", "corridor_low80", "corridor_high80"),
             *told(whole, "change", "change_low80", "change_high80"),
             *told(year, "median", "low80", "high80"),
+            *told(reported, "reported_median", "reported_low80", "reported_high80"),
         ]
     )
 
@@ -828,8 +832,6 @@ def shock(
         grown, moved = annual_shock(data, code, year)
         growth, currency = grown if growth is None else growth, moved if currency is None else currency
     growth, currency = checked_shock(growth, currency)
-    past = data.panel.rows(data.panel.frame["year"] < year)
-    model = fit(past, seed=seed)
     exposure = data.exposures[year - 1]
     gdp = data.gdp.filter(pl.col("year") == year - 1).select("place", gdp="value")
     before = data.received.filter(pl.col("year") == year - 1).select("place", before="value")
@@ -842,6 +844,7 @@ def shock(
         chosen = near.sort("dependence", descending=True, nulls_last=True)["place"].head(top).to_list()
     if not chosen:
         raise NoEvidence(f"Nobody who reports remittances has a tenth of them from {code}. Name receivers=.")
+    model = fit(data.panel.rows(data.panel.frame["year"] < year), seed=seed)
     rows = shocked(model, code, growth, currency, exposure, chosen, seed=seed)
     rows = rows.join(depends.select("place", "dependence"), on="place", how="left", maintain_order="left")
     passed = _onward_of(data, until=year)

@@ -251,6 +251,20 @@ def newest(claims: pl.DataFrame, measure: str, year: int) -> pl.DataFrame:
     )  # fmt: skip
 
 
+def latest(claims: pl.DataFrame, measure: str) -> pl.DataFrame:
+    """All calendar years of a measure from its newest edition: ``place``, ``year``, ``value``, ``release``, ``id``.
+
+    Changes from year to year must not cross editions, so the edition that came out last gives the whole series.
+    """
+    told = _yearly(claims.filter((pl.col("measure") == measure) & pl.col("counterpart").is_null()))
+    if told.is_empty():
+        return told.select("place", "year", "value", "release", "id")
+    cards = releases()
+    names = told["release"].cast(pl.String).unique().to_list()
+    chosen = max(names, key=lambda r: (cards[r].released if r in cards else date.min, r))
+    return told.filter(pl.col("release") == chosen).select("place", "year", "value", "release", "id")
+
+
 def filled_incomes(income: Mapping[str, float], codes: Iterable[str]) -> tuple[xr.DataArray, list[str]]:
     """Incomes per head of all places; where nobody reported one, the median of its subregion, or of its region.
 
@@ -300,6 +314,20 @@ def _editions(as_of: str | date | None, chosen: Sequence[str] | None = None) -> 
         if name not in keys:
             raise VocabularyError(f"{name!r} is not an edition of the stock known then. {suggest(name, keys)}")
     return [k for k in keys if chosen is None or k in chosen]
+
+
+def newest_edition(as_of: str | date | None = None) -> str:
+    """The newest edition of the stock that was known on a day.
+
+    Raises
+    ------
+    NoEvidence
+        If there was none.
+    """
+    names = _editions(as_of)
+    if not names:
+        raise NoEvidence(f"No edition of the stock was known on {as_of}; the first came out in January 2016.")
+    return names[-1]
 
 
 def world_stocks(

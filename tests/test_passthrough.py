@@ -1,0 +1,313 @@
+"""Pass-through: drivers, the panel, the sampler against known truth, prediction, shocks and what they refuse."""
+
+import numpy as np
+import polars as pl
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keruen import passthrough as room
+from keruen.errors import NoEvidence, VocabularyError
+
+HOSTS = ("RUS", "USA", "DEU")
+HOMES = ("TJK", "KGZ", "UZB", "MEX", "GTM", "TUR", "POL", "ARM", "HND", "SLV", "MDA", "UKR")
+
+
+def drivers(rng, years):
+    """Growth in percent and rates of three hosts."""
+    growth, rates = [], []
+    for host in (*HOSTS, *HOMES):
+        rate = 10.0
+        for year in years:
+            growth.append({"place": host, "year": year, "value": rng.normal(2, 3)})
+            rate *= float(np.exp(rng.normal(0, 0.15)))
+            rates.append({"place": host, "year": year, "value": rate})
+    return pl.DataFrame(growth), pl.DataFrame(rates)
+
+
+def toy(seed=0, years=range(1990, 2025), e=(1.5, 0.8), noise=0.05, outliers=0.05):
+    """A world in which the elasticities are known."""
+    rng = np.random.default_rng(seed)
+    codes = [*HOSTS, *HOMES]
+    share = np.zeros((len(codes), len(codes)))
+    share[3:, :3] = rng.dirichlet([0.6] * 3, len(HOMES))
+    share[:3, 3] = 1.0
+    exposure = xr.DataArray(share, dims=("receiving", "sending"), coords={"receiving": codes, "sending": codes})
+    growth, rates = drivers(rng, years)
+    g = room.log_growth(room._wide(growth, codes, list(years)))
+    fx = room.currency_change(room._wide(rates, codes, list(years)))
+    rows = []
+    for i, home in enumerate(HOMES, start=3):
+        value = 100.0
+        for t, year in enumerate(years):
+            if t:
+                odd = 6 if rng.random() < outliers else 1
+                change = 0.03 + e[0] * share[i] @ g[:, t] + e[1] * share[i] @ fx[:, t] + noise * odd * rng.normal()
+                value *= float(np.exp(change))
+            rows.append({"place": home, "year": year, "value": value})
+    return pl.DataFrame(rows), growth, rates, dict.fromkeys(years, exposure)
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return room.panel(*toy())
+
+
+@pytest.fixture(scope="module")
+def model(panel):
+    return room.fit(panel, chains=4, draws=500, warm=300, seed=1)
+
+
+# ---------------------------------------------------------------- drivers
+
+
+def test_currency_change__is_of_dollars_per_unit():
+    made = room.currency_change(np.array([[10.0, 20.0, 10.0]]))
+    assert np.isnan(made[0, 0])
+    np.testing.assert_allclose(made[0, 1:], [-np.log(2), np.log(2)])
+
+
+def test_currency_change__a_union_is_no_depreciation():
+    own = np.linspace(0.5, 300, 8)
+    rates = np.column_stack([own, np.full(8, 0.9), np.full(8, 1.0)])
+    made = room.currency_change(rates)
+    assert np.isnan(made[:, 1]).all()  # eight currencies became one
+    np.testing.assert_allclose(made[:, 2], -np.log(1 / 0.9))
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=3, max_size=3), st.integers(0, 2))
+def test_weighted__known_hosts_share_the_weight(raw, missing):
+    exposure = np.array([raw]) / sum(raw)
+    driver = np.zeros((1, 3))
+    driver[0, missing] = np.nan
+    made, part = room.weighted(exposure, driver)
+    assert made[0, missing] == 0
+    np.testing.assert_allclose(made.sum(), 1)
+    np.testing.assert_allclose(part, 1 - exposure[0, missing])
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-5, 5), min_size=2, max_size=40), st.floats(-5, 5))
+def test_crps__equals_the_double_sum(sample, truth):
+    x = np.array(sample)
+    slow = np.abs(x - truth).mean() - np.abs(x[:, None] - x[None]).mean() / 2
+    assert room.crps(x, truth) == pytest.approx(slow, abs=1e-9)
+
+
+# ---------------------------------------------------------------- the panel
+
+
+def test_panel__weights_of_the_year_before_and_unknown_hosts():
+    received, growth, rates, exposures = toy()
+    made = room.panel(received, growth, rates, exposures)
+    assert len(made.frame) == len(HOMES) * 34
+    np.testing.assert_allclose(made.exposure.sum(axis=1), 1)
+    without = room.panel(received, growth.filter(pl.col("place") != "RUS"), rates, exposures)
+    kept = set(without.frame["receiver"])
+    heavy = {h for h in HOMES if exposures[1990].sel(receiving=h, sending="RUS") > 1 - room.COVERED}
+    assert heavy
+    assert kept == set(HOMES) - heavy
+
+
+def test_panel__corridors_within_one_definition_and_consecutive():
+    received, growth, rates, exposures = toy()
+    rows = [
+        ("TJK", "RUS", y, v, d)
+        for y, v, d in [(2012, 3.0, "a"), (2013, 6.0, "a"), (2015, 6.0, "a"), (2014, 9.0, "b"), (2015, 1.0, "b")]
+    ]
+    transfers = pl.DataFrame(rows, schema=["place", "counterpart", "year", "value", "definition"], orient="row")
+    made = room.panel(received, growth, rates, exposures, transfers)
+    told = made.frame.filter(pl.col("host") == "RUS")
+    assert told["year"].to_list() == [2013]  # as long as b, and before it by name
+    assert told["change"].item() == pytest.approx(np.log(2))
+    assert made.exposure[-1].max() == 1
+
+
+def test_panel__needs_two_years_in_a_row():
+    received, growth, rates, exposures = toy()
+    with pytest.raises(NoEvidence, match="two years in a row"):
+        room.panel(received.filter(pl.col("year") % 2 == 0), growth, rates, exposures)
+
+
+# ---------------------------------------------------------------- the sampler
+
+
+def test_fit__finds_known_elasticities(model):
+    mean = model.draws["mean"]
+    low, high = np.quantile(mean, [0.01, 0.99], axis=0)
+    assert low[1] < 1.5 < high[1]
+    assert low[2] < 0.8 < high[2]
+    assert mean[:, 2].std() < 0.3
+    assert 0.01 < model.draws["outlying"].mean() < 0.15
+    assert model.diagnostics["rhat"].max() < 1.05
+
+
+def test_fit__same_seed_same_draws(panel):
+    one = room.fit(panel, chains=1, draws=20, warm=10, seed=3, check=False)
+    two = room.fit(panel, chains=1, draws=20, warm=10, seed=3, check=False)
+    assert all(np.array_equal(one.draws[k], two.draws[k]) for k in one.draws)
+
+
+def test_fit__tells_the_outlier_years(panel):
+    frame = panel.frame.with_columns(
+        change=pl.when((pl.col("receiver") == "TJK") & (pl.col("year") == 2022))
+        .then(pl.col("change") + 2)
+        .otherwise(pl.col("change"))
+    )
+    made = room.fit(room.Panel(frame, panel.exposure, panel.growth, panel.currency, panel.hosts), chains=2, draws=200)
+    told = made.outlier.filter((pl.col("receiver") == "TJK") & (pl.col("year") == 2022))
+    assert told["p_outlier"].item() > 0.99
+    assert made.outlier["p_outlier"].mean() < 0.2
+
+
+def test_fit__needs_thirty():
+    few = room.panel(*toy(years=range(2020, 2022)))
+    with pytest.raises(NoEvidence, match="thirty"):
+        room.fit(few)
+
+
+def test_predict__effect_is_linear_in_logs(model, panel):
+    one = panel.rows(panel.frame["year"] == 2020)
+    twice = room.Panel(one.frame, one.exposure, 2 * one.growth, 2 * one.currency, one.hosts)
+    a, b = room.predict(model, one, noise=False), room.predict(model, twice, noise=False)
+    np.testing.assert_allclose(b, 2 * a, atol=1e-9)
+    none = room.Panel(one.frame, one.exposure, 0 * one.growth, 0 * one.currency, one.hosts)
+    assert (room.predict(model, none, noise=False) == 0).all()
+
+
+def test_predict__unknown_receivers_are_less_certain(model, panel):
+    one = panel.rows((panel.frame["year"] == 2020) & (panel.frame["receiver"] == "TJK"))
+    new = room.Panel(one.frame.with_columns(receiver=pl.lit("NPL")), one.exposure, one.growth, one.currency, one.hosts)
+    known, strange = (room.predict(model, p, noise=False).std() for p in (one, new))
+    assert strange >= 0.8 * known
+
+
+def test_broken__says_so_when_a_host_leaves_its_rule(model, panel):
+    now = panel.rows(panel.frame["year"] == 2023)
+    assert not room.broken(model, now)["broken"].any()
+    lifted = room.Panel(
+        now.frame.with_columns(pl.col("change") + 1.0), now.exposure, now.growth, now.currency, now.hosts
+    )
+    made = room.broken(model, lifted)
+    assert made.filter(pl.col("corridors") >= 3)["broken"].all()
+    assert set(made["direction"]) == {"more"}
+
+
+@pytest.mark.slow
+def test_coverage__of_a_known_world():
+    made = room.coverage(room.panel(*toy(seed=5)), range(2005, 2025))
+    assert 0.72 < made["in80"].mean() < 0.88
+    assert 0.90 < made["in95"].mean() <= 1.0
+    assert made["crps"].mean() < made["crps_naive"].mean()
+
+
+@pytest.mark.slow
+def test_fit__intervals_hold_the_truth_in_many_worlds():
+    # The hosts of these worlds do not differ, so intervals that allow for it may only be too wide.
+    rng, held = np.random.default_rng(8), []
+    for n in range(30):
+        e = rng.normal(1, 0.5), rng.normal(0.5, 0.3)
+        made = room.fit(
+            room.panel(*toy(seed=100 + n, years=range(2000, 2020), e=e)), chains=1, draws=400, warm=150, check=False
+        )
+        low, high = np.quantile(made.draws["mean"][:, 1:], [0.1, 0.9], axis=0)
+        held.append((low < e) & (e < high))
+    assert np.mean(held) > 0.72
+
+
+# ---------------------------------------------------------------- onward to income
+
+
+def test_onward__equals_regression_with_dummies():
+    rng = np.random.default_rng(0)
+    who, when = np.repeat(np.arange(12), 15), np.tile(np.arange(15), 12)
+    keep = rng.random(len(who)) < 0.8  # unbalanced
+    x = rng.normal(size=len(who))
+    y = 0.4 * x + rng.normal(size=12)[who] + rng.normal(size=15)[when] + 0.1 * rng.normal(size=len(who))
+    who, when, x, y = who[keep], when[keep], x[keep], y[keep]
+    made = room.onward(y, x, who.astype(str).tolist(), when.tolist())
+    dummies = np.column_stack([x, np.eye(12)[who], np.eye(15)[when][:, 1:]])
+    assert made.multiplier == pytest.approx(np.linalg.lstsq(dummies, y, rcond=None)[0][0], abs=1e-8)
+    assert abs(made.multiplier - 0.4) < 4 * made.se
+
+
+def test_onward__nothing_changes():
+    with pytest.raises(NoEvidence, match="never change"):
+        room.onward(np.ones(4), np.zeros(4), ["a", "a", "b", "b"], [1, 2, 1, 2])
+
+
+# ---------------------------------------------------------------- shocks
+
+
+@pytest.fixture(scope="module")
+def data():
+    received, growth, rates, exposures = toy()
+    gdp = received.with_columns(value=pl.lit(1000.0))
+    transfers = pl.DataFrame(
+        schema={
+            "place": pl.String,
+            "counterpart": pl.String,
+            "year": pl.Int64,
+            "value": pl.Float64,
+            "definition": pl.String,
+        }
+    )
+    made = room.panel(received, growth, rates, exposures, transfers)
+    return room.World(made, growth, rates, exposures, received, transfers, gdp, ("toy",))
+
+
+def test_shock__past_year_tells_what_happened(data):
+    told = room.shock("RUS", year=2015, data=data)
+    growth, currency = room.annual_shock(data, "RUS", 2015)
+    assert (told.growth, told.currency) == (growth, currency)
+    assert told.trained_to == 2014
+    assert told.rows["happened"].null_count() == 0
+    assert (told.rows["low80"] < told.rows["high80"]).all()
+    assert (told.rows["exposure"] >= 10).all()
+    assert "it changed by" in told.sentence
+
+
+def test_shock__a_fall_of_currency_costs_more_the_more_hangs_on_it(data):
+    told = room.shock("RUS", growth=-3.8, currency=-45, year=2024, receivers=list(HOMES), data=data)
+    order = told.rows.sort("exposure")["change"].to_numpy()
+    assert order[-1] < order[0] <= 1
+    expected = 100 * np.expm1(1.5 * np.log1p(-0.038) + 0.8 * np.log1p(-0.45))
+    assert abs(told.rows["corridor"].mean() - expected) < 12
+    future = room.shock("RUS", growth=-3.8, currency=-45, data=data)
+    assert future.year == 2025
+    assert future.rows["happened"].null_count() == len(future.rows)
+
+
+def test_shock__growth_as_a_part_is_warned(data):
+    with pytest.warns(room.GrowthAsShare, match=r"-0.038 percent.*-3.8"):
+        room.checked_shock(-0.038, -45)
+    with pytest.warns(room.GrowthAsShare, match="-45"):
+        room.checked_shock(-3.8, -0.45)
+    assert room.checked_shock(0, 0) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"growth": -100.0, "currency": 0.0}, VocabularyError, "above -100"),
+        ({"growth": float("nan"), "currency": 0.0}, VocabularyError, "give a percent"),
+        ({"year": 1991}, NoEvidence, "1991 lies outside"),
+        ({"year": 2030}, NoEvidence, "2030 lies outside"),
+        ({}, NoEvidence, "No growth of RUS in 2025"),
+        ({"growth": 1.0, "currency": 1.0, "receivers": []}, NoEvidence, "Name receivers="),
+    ],
+)
+def test_shock__bad_input(data, options, error, words):
+    with pytest.raises(error, match=words):
+        room.shock("RUS", data=data, **options)
+
+
+def test_shock__currency_without_a_rate(data):
+    from dataclasses import replace
+
+    bare = replace(data, rates=data.rates.filter(pl.col("place") != "RUS"))
+    with pytest.raises(NoEvidence, match="has no rate in the evidence"):
+        room.shock("RUS", growth=-3.8, currency=-45, data=bare)
+    with pytest.raises(NoEvidence, match="lacks a rate in 2014 or 2015"):
+        room.shock("RUS", year=2015, data=bare)

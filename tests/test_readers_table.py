@@ -351,6 +351,7 @@ def test_separators__are_found(tmp_path, mark, end):
         (b"PK\x03\x04nonsense", "damaged"),
         (b"# only\n# comments\n", "no header"),
         (b"c," * 10_000_000, "the header has more than"),
+        (("c," * 1_000_000).encode("utf-16"), "the header has"),
     ],
 )
 def test_file__that_is_no_table_is_refused(tmp_path, content, said):
@@ -365,6 +366,17 @@ def test_file__missing_or_a_folder(tmp_path):
         load(tmp_path / "gone.csv")
     with pytest.raises(UnreadableSource, match="is a folder"):
         load(tmp_path)
+
+
+def test_file__that_cannot_be_opened(tmp_path, monkeypatch):
+    path = table(tmp_path, template())
+
+    def refused(*given: object, **more: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(UnreadableSource, match="rights"):
+        load(path)
 
 
 def test_frame__that_is_none(tmp_path):

@@ -731,17 +731,17 @@ def _opened(table: Any) -> _Raw:
             )
         with path.open("rb") as f:
             magic = f.read(8)
-    except (OSError, ValueError) as error:
+        if magic.startswith(b"PK"):
+            return _workbook(path)
+        if magic.startswith(b"PAR1"):
+            return _parquet(path)
+        if magic.startswith(b"\xd0\xcf\x11\xe0"):
+            raise UnreadableSource(
+                f"{where} is an old Excel workbook (.xls), or has a password. Save it as .xlsx or CSV."
+            )
+        return _csv(path)
+    except OSError as error:
         raise UnreadableSource(f"{where} cannot be read: {error}. Look after its rights and its name.") from error
-    if magic.startswith(b"PK"):
-        return _workbook(path)
-    if magic.startswith(b"PAR1"):
-        return _parquet(path)
-    if magic.startswith(b"\xd0\xcf\x11\xe0"):
-        raise UnreadableSource(
-            f"{where} is an old Excel workbook (.xls), or one with a password. Save it as .xlsx or CSV."
-        )
-    return _csv(path)
 
 
 def _frame(table: Any) -> _Raw:
@@ -819,6 +819,7 @@ def _csv(path: Path) -> _Raw:
             break
     else:
         raise UnreadableSource(f"{path} has no header. A template is printed by: keruen template evidence")
+    _short_header(path, header.encode())
     if any(ord(c) < 32 and c not in "\t\r\n" for c in header):
         raise UnreadableSource(f"{path} is binary, no table. Give a CSV, Excel (.xlsx) or Parquet file.")
     mark, names = _header(header)

@@ -6,7 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keruen.errors import ModelError, NotConverged
-from keruen.posterior import contraction, diagnose, ess, interval, rank, resample_size, rhat, uniformity
+from keruen.posterior import (
+    contraction,
+    diagnose,
+    ess,
+    interval,
+    laplace,
+    rank,
+    resample_size,
+    rhat,
+    sample,
+    uniformity,
+)
 
 
 def _autoregressive(rho, chains=4, draws=1000, seed=0):
@@ -47,6 +58,33 @@ def test_ess__of_an_autoregression_is_its_theory():
     for rho in (0.0, 0.5, 0.9):
         x = _autoregressive(rho, 8, 20_000)
         assert float(ess(x)) == pytest.approx(x.size * (1 - rho) / (1 + rho), rel=0.1)
+
+
+def test_nested_rhat__equals_arviz_and_forgives_short_chains():
+    x = _autoregressive(0.6, 32, 60, 4)
+    base = pytest.importorskip("arviz_stats.base", reason="arviz-stats is not part of any extra")
+    ids = np.repeat(np.arange(4), 8)
+    other = base.array_stats.rhat_nested(x, superchain_ids=ids, chain_axis=0, draw_axis=1)
+    assert float(rhat(x, 8)) == pytest.approx(float(other), rel=0.01)
+    assert rhat(x, 8) < 1.02 < rhat(x)
+    shifted = x + np.repeat([0, 0, 0, 1.0], 8)[:, None]
+    assert rhat(shifted, 8) > 1.05
+    with pytest.raises(ModelError, match="superchains"):
+        rhat(x, 7)
+
+
+def test_laplace__of_a_linear_problem_is_exact_in_each_group():
+    rng = np.random.default_rng(0)
+    slope, aim = rng.normal(size=(3, 4)), rng.normal(size=(2, 3))
+
+    def residuals(z):
+        return (z.reshape(2, 5, 4) @ slope.T - aim[:, None]).reshape(10, 3)
+
+    mean, root = laplace(residuals, 4, groups=2)
+    precision = np.eye(4) + slope.T @ slope
+    for g in range(2):
+        assert np.allclose(mean[g], np.linalg.solve(precision, slope.T @ aim[g]), atol=1e-6)
+        assert np.allclose(root[g] @ root[g].T, np.linalg.inv(precision), atol=1e-6)
 
 
 def test_rhat__sees_a_shifted_and_a_wider_chain():
@@ -115,3 +153,35 @@ def test_contraction__from_nothing_to_all():
 @settings(max_examples=50, deadline=None)
 def test_resample_size__lies_between_one_and_all(weights):
     assert 1 - 1e-9 <= resample_size(np.array(weights)) <= len(weights) + 1e-9
+
+
+def test_sample__finds_a_correlated_gaussian_in_each_group():
+    rng = np.random.default_rng(0)
+    mean = np.array([[0.0, 1.0, -1.0], [2.0, 0.0, 0.5]])
+    root = np.array([[1.0, 0, 0], [0.9, 0.3, 0], [0, 0.2, 0.05]])
+    precision = np.linalg.inv(root @ root.T)
+
+    def log_density(z):
+        gap = z.reshape(2, 16, 3) - mean[:, None]
+        return -0.5 * np.einsum("gci,ij,gcj->gc", gap, precision, gap).ravel()
+
+    kept, accepted = sample(log_density, 3, groups=2, chains=16, warmup=1500, draws=4000, thin=4, rng=rng)
+    assert kept.shape == (2, 16, 1000, 3)
+    assert 0.1 < accepted < 0.6
+    for g in range(2):
+        diagnose({"z": kept[g]}, rhat_below=1.01, ess_above=400)
+        flat = kept[g].reshape(-1, 3)
+        assert np.allclose(flat.mean(0), mean[g], atol=0.06)
+        assert np.allclose(np.cov(flat.T), root @ root.T, atol=0.06)
+
+
+def test_sample__nowhere_to_begin():
+    with pytest.raises(NotConverged, match="no place of finite density"):
+        sample(lambda z: np.full(z.shape[0], -np.inf), 2, chains=4, rng=np.random.default_rng(0))
+
+
+def test_sample__same_seed_same_draws():
+    def once():
+        return sample(lambda z: -0.5 * (z**2).sum(1), 2, chains=4, warmup=50, draws=50, rng=np.random.default_rng(7))[0]
+
+    assert np.array_equal(once(), once())

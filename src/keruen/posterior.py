@@ -7,7 +7,7 @@ it never hands over a pretty wrong answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,13 +76,27 @@ def _shaped(chains: Any) -> Array:
     return x
 
 
-def rhat(chains: Any) -> Array:
+def _nested_rhat(chains: Array, together: int) -> Array:
+    *shape, m, n = chains.shape
+    x = chains.reshape(*shape, m // together, together, n)
+    means = x.mean(-1)
+    inside = means.var(-1, ddof=1) if together > 1 else 0.0
+    within = (inside + x.var(-1, ddof=1).mean(-1)).mean(-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.sqrt(1 + means.mean(-1).var(-1, ddof=1) / within))
+
+
+def rhat(chains: Any, together: int = 1) -> Array:
     """Rank-normalised split R-hat, the larger of that of the location and that of the spread.
 
     Parameters
     ----------
     chains
         (…, chain, draw).
+    together
+        Chains that began at one place, for many short chains: neighbours are taken as one superchain, and the nested
+        R-hat of Margossian et al. (2024, Bayesian Analysis, doi 10.1214/24-BA1453) compares superchains. A short chain
+        alone has an R-hat far from 1 however well it mixes.
 
     Returns
     -------
@@ -96,9 +110,17 @@ def rhat(chains: Any) -> Array:
     >>> bool(rhat(rng.normal(size=(4, 500)) + np.arange(4)[:, None]) > 1.5)
     True
     """
-    x = _split(_shaped(chains))
+    x = _shaped(chains)
+    if together == 1:
+        x = _split(x)
+    elif x.shape[-2] % together or x.shape[-2] < 2 * together:
+        raise ModelError(f"{x.shape[-2]} chains do not make two or more superchains of {together}.")
     folded = np.abs(x - np.median(x, axis=(-2, -1), keepdims=True))
-    found = np.maximum(_plain_rhat(_ranked(x)), _plain_rhat(_ranked(folded)))
+
+    def of(y: Array) -> Array:
+        return _plain_rhat(y) if together == 1 else _nested_rhat(y, together)
+
+    found = np.maximum(of(_ranked(x)), of(_ranked(folded)))
     return np.asarray(np.where(np.ptp(x, axis=(-2, -1)) == 0, 1.0, found))
 
 
@@ -157,7 +179,12 @@ class Diagnosis:
 
 
 def diagnose(
-    quantities: Mapping[str, Any], *, rhat_below: float = 1.01, ess_above: float = 400, strict: bool = True
+    quantities: Mapping[str, Any],
+    *,
+    rhat_below: float = 1.01,
+    ess_above: float = 400,
+    strict: bool = True,
+    together: int = 1,
 ) -> Diagnosis:
     """Diagnostics of named quantities, each (chain, draw) or (chain, draw, …); refuses what did not settle.
 
@@ -179,7 +206,7 @@ def diagnose(
         shape = x.shape[:2]
         x = np.moveaxis(x.reshape(*shape, -1), -1, 0)
         many = x.shape[0] > 1
-        for at, (r, b, t) in enumerate(zip(rhat(x), ess(x), ess(x, "tail"), strict=True)):
+        for at, (r, b, t) in enumerate(zip(rhat(x, together), ess(x), ess(x, "tail"), strict=True)):
             rows.append((f"{name}[{at}]" if many else name, float(r), float(b), float(t)))
     if not rows:
         raise ModelError("No quantity was named, so there is nothing to diagnose.")
@@ -191,9 +218,9 @@ def diagnose(
     )  # fmt: skip
     if strict and not (found.rhat < rhat_below and min(found.ess_bulk, found.ess_tail) >= ess_above):
         raise NotConverged(
-            f"The sampler did not settle: R-hat {found.rhat:.3f} for {high[0]} (wanted: below {rhat_below:g}), "
-            f"effective draws {found.ess_bulk:,.0f} for {bulk[0]} and {found.ess_tail:,.0f} in the tails of {tail[0]} (at least "
-            f"{ess_above:,.0f}). Ask for more draws, or another seed to see whether it is bad luck."
+            f"The sampler did not settle: R-hat {found.rhat:.3f} for {high[0]} (wanted: below {rhat_below:g}),"
+            f" effective draws {found.ess_bulk:,.0f} for {bulk[0]} and {found.ess_tail:,.0f} in the tails of {tail[0]}"
+            f" (wanted: {ess_above:,.0f}). Ask for more draws, or another seed to see whether it is bad luck."
         )
     return found
 
@@ -274,3 +301,196 @@ def contraction(posterior: Sequence[float] | Array, prior_variance: float = 1.0)
     1.0
     """
     return max(0.0, 1.0 - float(np.var(np.asarray(posterior, dtype=float))) / prior_variance)
+
+
+def sample(
+    log_density: Callable[[Array], Array],
+    size: int,
+    *,
+    groups: int = 1,
+    chains: int = 32,
+    warmup: int = 3000,
+    draws: int = 6000,
+    thin: int = 10,
+    reference: tuple[Array, Array] | None = None,
+    together: int = 1,
+    rng: np.random.Generator,
+) -> tuple[Array, float]:
+    """Metropolis with many chains side by side, for cheap densities of a few dozen dimensions that are nearly normal.
+
+    One evaluation moves every chain of every group. A group is a posterior of its own (another data set, say); a normal
+    reference and the steps are learnt from its own chains while warming up, and are frozen afterwards. Four steps in
+    five are autoregressive about the reference (preconditioned Crank-Nicolson), the fifth is a random walk.
+
+    Parameters
+    ----------
+    log_density
+        From (groups * chains, size) to (groups * chains,); the chains of a group stand together. Minus infinity is
+        allowed. Scale it so that the prior is about standard normal: chains begin there.
+    size
+        Number of dimensions.
+    warmup, draws
+        Steps that are thrown away, and steps after them.
+    thin
+        One step in so many is kept.
+    reference
+        Means (group, size) and roots of covariances (group, size, size) near the posterior, say of :func:`laplace`.
+    together
+        So many neighbouring chains begin at one place, for the nested :func:`rhat`.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    Kept draws (group, chain, draw, size), and the share of accepted steps.
+
+    Raises
+    ------
+    NotConverged
+        If no place of finite density is found to begin from.
+
+    References
+    ----------
+    Cotter, Roberts, Stuart and White (2013), Statistical Science 28; Rudolf and Sprungk (2018), Foundations of
+    Computational Mathematics 18.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> kept, _ = sample(lambda z: -0.5 * (z**2).sum(1), 2, chains=8, warmup=300, draws=500, rng=rng)
+    >>> kept.shape
+    (1, 8, 50, 2)
+    """
+    walkers = groups * chains
+    if reference is None:
+        mean = np.zeros((groups, 1, size))
+        root = np.broadcast_to(np.eye(size), (groups, size, size)).copy()
+        z, value = _beginnings(log_density, mean, root, chains, together, rng)
+        updates = {int(warmup * share) for share in (0.04, 0.08, 0.14, 0.22, 0.32, 0.45, 0.6, 0.8)}
+    else:
+        mean, root = reference[0].reshape(groups, 1, size), reference[1].reshape(groups, size, size)
+        z, value = _beginnings(log_density, mean, root, chains, together, rng)
+        updates = {int(warmup * share) for share in (0.15, 0.3, 0.5, 0.75)}
+    white = np.linalg.solve(root[:, None], (z - mean)[..., None])[..., 0]
+    step_walk = np.full((groups, 1), np.log(1.0 / np.sqrt(size)))
+    kept = np.empty((draws // thin, groups, chains, size))
+    learnt: list[Array] = []
+    accepted, block = 0.0, 64
+    for step in range(warmup + draws):
+        at = step % block
+        if at == 0:
+            normal = rng.standard_normal((block, groups, chains, size))
+            uniform = np.log(rng.random((block, groups, chains)))
+            # Long pulls cross the whole posterior, short ones get out of its corners.
+            pulls = rng.choice(_PULLS, size=(block, groups, chains, 1))
+        pull = step % 5 != 4
+        if pull:
+            # Towards the reference and away again: it leaves the normal reference as it is, whatever the dimension.
+            trial_white = np.sqrt(1 - pulls[at] ** 2) * white + pulls[at] * normal[at]
+            ratio = 0.5 * ((trial_white**2).sum(-1) - (white**2).sum(-1))
+        else:
+            trial_white = white + np.exp(step_walk)[..., None] * normal[at]
+            ratio = np.zeros((groups, chains))
+        trial = mean + trial_white @ root.transpose(0, 2, 1)
+        trial_value = log_density(trial.reshape(walkers, size))
+        taken = uniform[at] < (trial_value - value).reshape(groups, chains) + ratio
+        z = np.where(taken[..., None], trial, z)
+        white = np.where(taken[..., None], trial_white, white)
+        value = np.where(taken.ravel(), trial_value, value)
+        if step >= warmup:
+            accepted += float(taken.mean())
+            if (step - warmup) % thin == thin - 1:
+                kept[(step - warmup) // thin] = z
+            continue
+        if not pull:
+            step_walk += (taken.mean(1, keepdims=True) - 0.25) * min(0.5, 4 / np.sqrt(step + 1))
+        if step % 4 == 0:
+            learnt.append(z)
+        if step in updates:
+            seen = np.stack(learnt[len(learnt) // 2 :], 2).reshape(groups, -1, size)
+            mean = seen.mean(1, keepdims=True)
+            seen = seen - mean
+            covariance = seen.transpose(0, 2, 1) @ seen / seen.shape[1]
+            weight = size / (size + seen.shape[1] / 20)
+            covariance = (1 - weight) * covariance + weight * (
+                0.3 * np.eye(size) if reference is None else root @ root.transpose(0, 2, 1)
+            )
+            root = np.linalg.cholesky(covariance + 1e-9 * np.eye(size))
+            white = np.linalg.solve(root[:, None], (z - mean)[..., None])[..., 0]
+            learnt = learnt[len(learnt) // 2 :]
+    return np.ascontiguousarray(kept.transpose(1, 2, 0, 3)), accepted / max(draws, 1)
+
+
+_PULLS = (0.08, 0.15, 0.3, 0.5, 0.75, 0.999)
+
+
+def _beginnings(
+    log_density: Callable[[Array], Array],
+    mean: Array,
+    root: Array,
+    chains: int,
+    together: int,
+    rng: np.random.Generator,
+) -> tuple[Array, Array]:
+    """For each chain the best of a few places drawn from the reference."""
+    groups, size = mean.shape[0], mean.shape[-1]
+
+    def draw() -> tuple[Array, Array]:
+        normal = rng.standard_normal((groups, chains, size))
+        normal = np.repeat(normal[:, ::together], together, 1)
+        z = mean + normal @ root.transpose(0, 2, 1)
+        return z, log_density(z.reshape(-1, size))
+
+    z, value = draw()
+    for _ in range(9):
+        trial, trial_value = draw()
+        better = ~(value >= trial_value)
+        z, value = np.where(better.reshape(groups, chains, 1), trial, z), np.where(better, trial_value, value)
+    if not np.isfinite(value).all():
+        raise NotConverged(
+            f"{int((~np.isfinite(value)).sum())} of {value.size} chains found no place of finite density. "
+            "The evidence contradicts the model; look at the errors that are stated for it."
+        )
+    return z, value
+
+
+def laplace(residuals: Callable[[Array], Array], size: int, *, groups: int = 1, steps: int = 40) -> tuple[Array, Array]:
+    """Where ½|r(z)|² + ½|z|² is smallest, and the root of the inverse of its Gauss-Newton curvature, group by group.
+
+    Parameters
+    ----------
+    residuals
+        From (groups * (size + 1), size), the places of a group together, to (groups * (size + 1), residual).
+
+    Returns
+    -------
+    Means (group, size) and roots (group, size, size): a reference for :func:`sample`.
+
+    Examples
+    --------
+    >>> mean, root = laplace(lambda z: (z[:, :1] - 3.0) / 0.5, 2)
+    >>> mean.round(3).tolist(), (root[0] @ root[0].T).round(3).tolist()
+    ([[2.4, 0.0]], [[0.2, 0.0], [0.0, 1.0]])
+    """
+    z, h = np.zeros((groups, size)), 1e-4
+    damping = np.full(groups, 1e-3)
+    nudges = np.vstack([np.zeros(size), h * np.eye(size)])
+    best = np.full(groups, np.inf)
+    kept = z
+    gradient = np.zeros((groups, size))
+    hessian = np.broadcast_to(np.eye(size), (groups, size, size)).copy()
+    for _ in range(steps):
+        r = residuals((z[:, None] + nudges).reshape(-1, size)).reshape(groups, size + 1, -1)
+        r = np.where(np.isfinite(r), r, 1e6)
+        cost = 0.5 * (r[:, 0] ** 2).sum(1) + 0.5 * (z**2).sum(1)
+        better = cost <= best
+        damping = np.where(better, damping / 5, damping * 6)
+        slope = (r[:, 1:] - r[:, :1]) / h
+        here = np.eye(size) + slope @ slope.transpose(0, 2, 1)
+        best = np.where(better, cost, best)
+        kept = np.where(better[:, None], z, kept)
+        hessian = np.where(better[:, None, None], here, hessian)
+        gradient = np.where(better[:, None], (slope @ r[:, 0, :, None])[..., 0] + z, gradient)
+        step = np.linalg.solve(hessian + damping[:, None, None] * np.eye(size), gradient[..., None])[..., 0]
+        z = kept - np.clip(step, -1, 1)
+    return kept, np.asarray(np.linalg.cholesky(np.linalg.inv(hessian)))

@@ -149,3 +149,31 @@ def test_packaged__no_figure_is_known_before_its_period_began():
 def test_covariates__unknown_name_lists_what_there_is():
     with pytest.raises(NoEvidence, match="income"):
         snapshot.covariates("incomes")
+
+
+@pytest.mark.packaged
+def test_packaged__a_register_that_two_offices_publish_is_one_witness():
+    rows = snapshot.scan(["net_migration"]).filter((pl.col("release") == "cis-stat") & (pl.col("place") == "KAZ")).collect()
+    own = rows.filter(pl.col("copy_of").is_null())["start"].to_list()
+    assert own == [date(2008, 1, 1)]  # the one year in which the two publishers differ
+    assert set(rows["copy_of"].drop_nulls()) == {"bns-taldau"}
+
+
+@pytest.mark.packaged
+def test_packaged__world_bank_copies_obey_the_un_editions():
+    rows = snapshot.scan(["net_migration", "stock"]).filter(pl.col("release").str.starts_with("world-bank-wdi")).collect()
+    assert rows.filter(pl.col("measure") == "net_migration")["known"].min() >= date(2024, 7, 11)
+    assert rows.filter(pl.col("measure") == "stock")["known"].min() >= date(2025, 1, 31)
+
+
+@pytest.mark.packaged
+def test_packaged__half_of_the_five_year_figures_are_carried_over():
+    five = snapshot.scan(["net_migration"]).filter(
+        pl.col("release").is_in(["un-wpp-2015", "un-wpp-2017", "un-wpp-2019"])
+        & (pl.col("status") == "estimate")
+        & (pl.col("end") - pl.col("start") > pl.duration(days=1000))
+        & ~pl.col("place").str.starts_with("_")
+        & (pl.col("start") >= date(1950, 1, 1))
+    )
+    shares = five.group_by("release").agg(pl.col("copy_of").is_not_null().mean().alias("share")).collect()
+    assert all(0.5 < share < 0.8 for share in shares["share"])

@@ -199,33 +199,28 @@ def repeats(table: pl.DataFrame) -> pl.DataFrame:
     """Give what repeats another publisher's edition the lineage and the known day of that edition.
 
     Readers set ``copy_of`` where a publisher says that it repeats another (the World Bank's population and net
-    migration are the UN's). A release card with ``compare_with`` is compared with that edition row by row instead:
-    national series filled from a UN edition are found this way.
+    migration are the UN's). A release card with ``compare_with`` is compared with the releases named there row by row:
+    national series filled from a UN edition are found this way, and registers that two offices publish.
     """
     cards = releases()
+    cell = ["measure", "place", "counterpart", "sex", "start", "end"]
     for key in table["release"].unique().drop_nulls().cast(pl.String).to_list():
-        original = cards[key].extra.get("compare_with")
-        if not original:
-            continue
-        cell = ["measure", "place", "counterpart", "sex", "start", "end"]
-        theirs = (
-            table.filter(pl.col("release") == original)
-            .select(*cell, pl.col("value").alias("_theirs"))
-            .unique(cell, maintain_order=True)
-        )
-        table = (
-            table.join(theirs, on=cell, how="left", nulls_equal=True, maintain_order="left")
-            .with_columns(
-                copy_of=pl.when(
-                    (pl.col("release") == key)
-                    & ((pl.col("value") - pl.col("_theirs")).abs() <= 0.5)
-                    & (pl.col("value") != 0)
-                )
-                .then(pl.lit(original).cast(table.schema["copy_of"]))
-                .otherwise(pl.col("copy_of"))
+        for original in cards[key].extra.get("compare_with", "").split():
+            theirs = (
+                table.filter(pl.col("release") == original)
+                .select(*cell, pl.col("value").alias("_theirs"))
+                .unique(cell, keep="first", maintain_order=True)
             )
-            .drop("_theirs")
-        )
+            equal = ((pl.col("value") - pl.col("_theirs")).abs() <= 0.5) & (pl.col("value") != 0)
+            table = (
+                table.join(theirs, on=cell, how="left", nulls_equal=True, maintain_order="left")
+                .with_columns(
+                    copy_of=pl.when((pl.col("release") == key) & pl.col("copy_of").is_null() & equal)
+                    .then(pl.lit(original).cast(table.schema["copy_of"]))
+                    .otherwise(pl.col("copy_of"))
+                )
+                .drop("_theirs")
+            )
     own = pl.DataFrame(
         {"release": list(cards), "_own": [c.family or k for k, c in cards.items()]},
         schema={"release": pl.String, "_own": pl.String},

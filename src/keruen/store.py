@@ -276,7 +276,9 @@ def _locators(table: pl.DataFrame, known: dict[str, Release]) -> pl.DataFrame:
         parts: list[pl.Expr] = []
         for text, name, _, _ in string.Formatter().parse(template):
             parts.append(pl.lit(text))
-            if name:
+            if name == "url":  # a page is its own place
+                parts.append(pl.col("release").replace_strict({k: known[k].url for k in keys}, default=None))
+            elif name:
                 parts.append(pl.col(name).cast(pl.String).fill_null("all"))
         filled = pl.when(pl.col("release").is_in(keys)).then(pl.concat_str(parts)).otherwise(filled)
     return table.with_columns(locator=pl.coalesce("locator", filled))

@@ -299,7 +299,7 @@ def pages(folder: Path) -> dict[str, dict[str, Any]]:
             "url": url if publisher(url) else "",
             "licence": "single-fact",
             "zeros": "dropped",
-            "locator": "{measure}, {place}, {start} to {end}",
+            "locator": "{url}",
         }  # fmt: skip
     return dict(sorted(cards.items()))
 

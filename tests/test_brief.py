@@ -1,6 +1,7 @@
 """Briefs: every number has its claims, nothing later than the day asked for, one page that asks nobody."""
 
 import re
+import sys
 from datetime import date
 from html.parser import HTMLParser
 
@@ -308,9 +309,21 @@ def test_brief__other_places(code):
 
 
 @pytest.mark.slow
-def test_brief__every_place():
+@pytest.mark.parametrize("share", range(4))
+def test_brief__every_place(share, monkeypatch):
     assert len(countries()) >= 235
-    for one in countries():
+    room = sys.modules["keruen.brief"]
+    worldwide, told_once = room.revisions, {}
+
+    def once(measure, *, as_of=None, claims=None):
+        # The ranking of the world is the same for every place that speaks of the same editions.
+        key = (as_of, tuple(sorted(claims["release"].unique())), claims["start"].max())
+        if key not in told_once:
+            told_once[key] = worldwide(measure, as_of=as_of, claims=claims)
+        return told_once[key]
+
+    monkeypatch.setattr(room, "revisions", once)
+    for one in countries()[share::4]:
         told = contents(one.code)
         assert all(n.ids for n in numbers(told)), one.code
         sound(_printed(told, "html"), _printed(told, "md"), one.code)

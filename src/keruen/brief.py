@@ -23,7 +23,7 @@ from keruen.disagreement import CALENDAR, HALF, disagreement, revisions, sums
 from keruen.errors import ConceptError, Incomparable, NoEvidence
 from keruen.places import place as one_place
 from keruen.places import places
-from keruen.provenance import Release, day, definitions, licences
+from keruen.provenance import Release, cite, day, definitions, licences, releases
 
 LABOUR = (
     "labour_migrants",
@@ -1327,7 +1327,17 @@ def _doubt_section(asked: _Asked, net: _Net | None, used: set[str], measures: se
 
 
 def _revision_words(asked: _Asked, net: _Net) -> list[Parts]:
-    found = revisions("net_migration", as_of=asked.as_of)
+    horizon: date = asked.as_of or net.rivals["known"].max()  # type: ignore[assignment]
+    leading = net.rivals.filter(pl.col("definition") == net.main)["release"].unique().to_list()
+    family = {figures.family_of(key) for key in leading}
+    editions_of_all = [k for k in releases() if figures.family_of(k) in family and releases()[k].released <= horizon]
+    if not editions_of_all:
+        return []
+    # What lies ahead of the day was never an estimate: without it the world fits in half the memory.
+    claims = store.evidence(
+        None, "net_migration", stream="all", sex="all", release=editions_of_all, until=horizon, as_of=asked.as_of
+    )
+    found = revisions("net_migration", as_of=asked.as_of, claims=claims)
     ranked = found.ranking.filter(pl.col("place") == asked.code)
     if ranked.is_empty():
         return []
@@ -1363,8 +1373,6 @@ def _revision_words(asked: _Asked, net: _Net) -> list[Parts]:
 
 
 def _own_section(asked: _Asked) -> dict[str, Any] | None:
-    from keruen.provenance import releases
-
     keys = sorted(set(store.cards()) - set(releases()))
     if not keys:
         return None
@@ -1432,8 +1440,6 @@ def _source(key: str, at: int) -> dict[str, Any]:
             "label": key,
         }
     licence = licences().get(card.licence, {})
-    from keruen.provenance import cite, releases
-
     own = key not in releases()
     text = f"{card.publisher}: {card.title}".strip(" :") if own else cite(key)
     return {

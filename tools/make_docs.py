@@ -1,7 +1,7 @@
 """Write the pages of docs/ that are printed from the package itself: reference, measures, and a page a source.
 
-    python tools/make_docs.py          write them
-    python tools/make_docs.py --check  fail if one of them is not what it would be
+python tools/make_docs.py          write them
+python tools/make_docs.py --check  fail if one of them is not what it would be
 """
 
 from __future__ import annotations
@@ -39,7 +39,12 @@ def vocabulary() -> str:
     """Measures by topic, with units and meaning."""
     lines = ["# Measures, streams, definitions", "", "What can be asked about. `keruen measures` prints the same.", ""]
     for topic in topics():
-        lines += [f"## {topic.replace('_', ' ').capitalize()}", "", "| measure | unit | when | meaning |", "|---|---|---|---|"]
+        lines += [
+            f"## {topic.replace('_', ' ').capitalize()}",
+            "",
+            "| measure | unit | when | meaning |",
+            "|---|---|---|---|",
+        ]
         for m in measures().values():
             if m.topic == topic:
                 other = f" *Counterpart*: {m.counterpart}." if m.counterpart else ""
@@ -49,7 +54,10 @@ def vocabulary() -> str:
         lines += [f"## {title}", "", "| word | meaning |", "|---|---|"]
         lines += [f"| `{word}` | {meaning} |" for word, meaning in words(kind).items()] + [""]
     lines += ["## Definitions", "", "| key | what is counted | because |", "|---|---|---|"]
-    lines += [f"| `{key}` | **{card['name']}.** {card['meaning']} | {card['because']} |" for key, card in definitions().items()]
+    lines += [
+        f"| `{key}` | **{card['name']}.** {card['meaning']} | {card['because']} |"
+        for key, card in definitions().items()
+    ]
     return "\n".join([*lines, ""])
 
 
@@ -72,11 +80,24 @@ def source_pages() -> dict[str, str]:
         title = re.sub(r"\s(19|20)\d{2}$", "", members[-1].title) or members[-1].title
         count = sum(rows.get(m.key, {}).get("rows", 0) for m in members)
         index.append(f"| [{title}]({key}.md) | {len(members)} | {count:,} |")
-        lines = [f"# {title}", "", f"*{members[-1].publisher}.* <{members[-1].url}>" if members[-1].url else f"*{members[-1].publisher}.*", ""]
+        lines = [
+            f"# {title}",
+            "",
+            f"*{members[-1].publisher}.* <{members[-1].url}>" if members[-1].url else f"*{members[-1].publisher}.*",
+            "",
+        ]
         for m in sorted(members, key=lambda r: r.released):
-            told = {"day": m.released.isoformat(), "month": m.released.strftime("%B %Y"), "year": str(m.released.year)}[m.precision]
+            told = {"day": m.released.isoformat(), "month": m.released.strftime("%B %Y"), "year": str(m.released.year)}[
+                m.precision
+            ]
             lag = f" Running series: rows are known {m.lag_months} months after their year." if m.lag_months else ""
-            shipped = f"{rows[m.key]['rows']:,} rows, {rows[m.key]['copies']:,} of them copies" if m.key in rows else "compiled locally only" if m.restricted else "no rows of its own"
+            shipped = (
+                f"{rows[m.key]['rows']:,} rows, {rows[m.key]['copies']:,} of them copies"
+                if m.key in rows
+                else "compiled locally only"
+                if m.restricted
+                else "no rows of its own"
+            )
             lines += [f"## `{m.key}`", "", f"{m.title}. Released {told} ({m.extra.get('released_basis', 'unknown')}).{lag}",
                       f"Zeros: {m.zeros}. Licence: {licences()[m.licence]['name']}. In the snapshot: {shipped}.", ""]  # fmt: skip
             for fault in m.faults:
@@ -92,7 +113,9 @@ def source_pages() -> dict[str, str]:
 def main() -> int:
     """Write or check."""
     pages = {"reference.md": reference(), "measures.md": vocabulary(), **source_pages()}
-    stale = [p.relative_to(DOCS).as_posix() for p in DOCS.glob("sources/*.md") if p.relative_to(DOCS).as_posix() not in pages]
+    stale = [
+        p.relative_to(DOCS).as_posix() for p in DOCS.glob("sources/*.md") if p.relative_to(DOCS).as_posix() not in pages
+    ]
     if "--check" in sys.argv:
         wrong = [n for n, text in pages.items() if not (DOCS / n).is_file() or (DOCS / n).read_text("utf-8") != text]
         for name in wrong + stale:

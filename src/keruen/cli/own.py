@@ -24,6 +24,16 @@ from keruen.errors import VocabularyError
 def add(
     file: Annotated[Path, typer.Argument(help="CSV, Excel or Parquet in the template's columns.", show_default=False)],
     source: Annotated[str | None, typer.Option(help="Title of the source, where the file has no such column.")] = None,
+    publisher: Annotated[str | None, typer.Option(help="Who published it.")] = None,
+    url: Annotated[str | None, typer.Option(help="Where it stands.")] = None,
+    licence: Annotated[str | None, typer.Option(help="On which terms.")] = None,
+    released: Annotated[str | None, typer.Option(metavar="DATE", help="When it became known.")] = None,
+    measure: Annotated[
+        str | None, typer.Option("--measure", "-m", help="What is counted, if the file is silent.")
+    ] = None,
+    decimal: Annotated[
+        str | None, typer.Option(help="The decimal mark, . or , where numbers can be read in two ways.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add your own figures. Either every row is right and all are added, or none is.
@@ -34,11 +44,16 @@ def add(
 
     from keruen import store
 
-    summary = store.add(file, source=source)
+    summary = store.add(
+        file, source=source, publisher=publisher, url=url, licence=licence, released=released, measure=measure,
+        decimal=decimal,
+    )  # fmt: skip
     if as_json:
         say_json(asdict(summary))
-    else:
-        print(f"{file}: {summary.added} rows added, {summary.already} were there already.")
+        return
+    print(f"{file}: {summary.added} rows added, {summary.already} were there already.")
+    for note in summary.notes:
+        print(f"  {note}", file=sys.stderr)
 
 
 @app.command()

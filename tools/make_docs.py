@@ -80,34 +80,32 @@ def source_pages() -> dict[str, str]:
         title = re.sub(r"\s(19|20)\d{2}$", "", members[-1].title) or members[-1].title
         count = sum(rows.get(m.key, {}).get("rows", 0) for m in members)
         index.append(f"| [{title}]({key}.md) | {len(members)} | {count:,} |")
-        lines = [
-            f"# {title}",
-            "",
-            f"*{members[-1].publisher}.* <{members[-1].url}>" if members[-1].url else f"*{members[-1].publisher}.*",
-            "",
-        ]
+        by = f"*{members[-1].publisher}.*" + (f" <{members[-1].url}>" if members[-1].url else "")
+        lines = [f"# {title}", "", by, ""]
         for m in sorted(members, key=lambda r: r.released):
-            told = {"day": m.released.isoformat(), "month": m.released.strftime("%B %Y"), "year": str(m.released.year)}[
-                m.precision
-            ]
-            lag = f" Running series: rows are known {m.lag_months} months after their year." if m.lag_months else ""
-            shipped = (
-                f"{rows[m.key]['rows']:,} rows, {rows[m.key]['copies']:,} of them copies"
-                if m.key in rows
-                else "compiled locally only"
-                if m.restricted
-                else "no rows of its own"
-            )
-            lines += [f"## `{m.key}`", "", f"{m.title}. Released {told} ({m.extra.get('released_basis', 'unknown')}).{lag}",
-                      f"Zeros: {m.zeros}. Licence: {licences()[m.licence]['name']}. In the snapshot: {shipped}.", ""]  # fmt: skip
+            lines += [f"## `{m.key}`", "", *edition(m, rows), ""]
             for fault in m.faults:
                 about = " ".join(f"`{x}`" for x in (fault.place, fault.measure) if x)
                 lines.append(f"* {about + ': ' if about else ''}{fault.text} *Because*: {fault.because}")
             if m.faults:
                 lines.append("")
         pages[f"sources/{key}.md"] = "\n".join(lines).rstrip() + "\n"
-    pages["sources/index.md"] = "\n".join([*index, "", "Figures from press and agency pages carry the address of their page; `keruen sources --pages` lists them.", ""])  # fmt: skip
+    end = "Figures from press and agency pages carry the address of their page; `keruen sources --pages` lists them."
+    pages["sources/index.md"] = "\n".join([*index, "", end, ""])
     return pages
+
+
+def edition(m: Release, rows: dict[str, dict[str, int]]) -> list[str]:
+    """What an edition is, in two lines."""
+    told = {"day": m.released.isoformat(), "month": m.released.strftime("%B %Y"), "year": str(m.released.year)}
+    lag = f" Running series: rows are known {m.lag_months} months after their year." if m.lag_months else ""
+    held = "compiled locally only" if m.restricted else "no rows of its own"
+    if m.key in rows:
+        held = f"{rows[m.key]['rows']:,} rows, {rows[m.key]['copies']:,} of them copies"
+    return [
+        f"{m.title}. Released {told[m.precision]} ({m.extra.get('released_basis', 'unknown')}).{lag}",
+        f"Zeros: {m.zeros}. Licence: {licences()[m.licence]['name']}. In the snapshot: {held}.",
+    ]
 
 
 def main() -> int:

@@ -71,7 +71,10 @@ def evidence(
         }
     give(
         rows,
-        show=["measure", "stream", "counterpart", "sex", "group", "start", "end", "value", "low", "high", "unit", "status", "release", "known", "copy_of"],
+        show=[
+            "measure", "stream", "counterpart", "sex", "group", "start", "end", "value", "low", "high", "unit", "status",
+            "release", "known", "copy_of",
+        ],
         told=told, as_json=as_json, format=format, out=out, force=force,
     )  # fmt: skip
 
@@ -111,7 +114,10 @@ def disagree(
         told = {"place": one(place).code, "measure": measure, "as_of": as_of, "periods": periods(rows)}
     give(
         rows if as_json or format or out else rows.filter(pl.col("rivals") > 1),
-        show=["start", "end", "value", "unit", "status", "release", "known", "copy_of", "convention", "lowest", "highest", "sign_flips"],
+        show=[
+            "start", "end", "value", "unit", "status", "release", "known", "copy_of", "convention", "lowest", "highest",
+            "sign_flips",
+        ],
         told=told, as_json=as_json, format=format, out=out, force=force,
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from babel import Locale
 
-LANGUAGES = "en ru kk fr es ar zh tr de uz ky tg tk it pt pl uk".split()
+LANGUAGES = ["en", "ru", "kk", "fr", "es", "ar", "zh", "tr", "de", "uz", "ky", "tg", "tk", "it", "pt", "pl", "uk"]
 OUT = Path(__file__).parents[1] / "src/keruen/data/places.csv"
 
 # Names people use that no code list holds, and the short names preferred in sentences.
@@ -110,6 +110,7 @@ RESIDUAL = [
 
 
 def main(folder: Path) -> None:
+    """Write places.csv from the lists in a folder."""
     with open(folder / "country_codes.csv", encoding="utf-8", newline="") as f:
         codes = list(csv.DictReader(f))
     with open(folder / "wpp2024_aggregate_codes.csv", encoding="utf-8", newline="") as f:

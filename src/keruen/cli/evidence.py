@@ -72,8 +72,8 @@ def evidence(
     give(
         rows,
         show=[
-            "measure", "stream", "counterpart", "sex", "group", "start", "end", "value", "low", "high", "unit", "status",
-            "release", "known", "copy_of",
+            "measure", "stream", "counterpart", "sex", "group", "start", "end", "value", "low", "high", "unit",
+            "status", "release", "known", "copy_of",
         ],
         told=told, as_json=as_json, format=format, out=out, force=force,
     )  # fmt: skip

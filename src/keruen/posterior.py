@@ -435,17 +435,24 @@ def _beginnings(
     """For each chain the best of a few places drawn from the reference."""
     groups, size = mean.shape[0], mean.shape[-1]
 
-    def draw() -> tuple[Array, Array]:
-        normal = rng.standard_normal((groups, chains, size))
-        normal = np.repeat(normal[:, ::together], together, 1)
-        z = mean + normal @ root.transpose(0, 2, 1)
+    def draw(reach: float) -> tuple[Array, Array]:
+        normal = np.repeat(rng.standard_normal((groups, chains, size))[:, ::together], together, 1)
+        z = mean + reach * normal @ root.transpose(0, 2, 1)
         return z, log_density(z.reshape(-1, size))
 
-    z, value = draw()
-    for _ in range(9):
-        trial, trial_value = draw()
+    z, value = draw(1.0)
+    for attempt in range(40):
+        if attempt >= 9 and np.isfinite(value).all():
+            break
+        trial, trial_value = draw(1.0 if attempt < 9 else (0.4, 2.0, 0.1, 4.0)[attempt % 4])
         better = ~(value >= trial_value)
         z, value = np.where(better.reshape(groups, chains, 1), trial, z), np.where(better, trial_value, value)
+    # A chain that found nothing begins where another of its group did.
+    tried = value.reshape(groups, chains)
+    best = tried.argmax(1)
+    lost = ~np.isfinite(tried)
+    z = np.where(lost[..., None], z[np.arange(groups), best][:, None], z)
+    value = np.where(lost, tried[np.arange(groups), best][:, None], tried).ravel()
     if not np.isfinite(value).all():
         raise NotConverged(
             f"{int((~np.isfinite(value)).sum())} of {value.size} chains found no place of finite density. "

@@ -1,0 +1,639 @@
+"""Labour migrants, registered and not: a state model by year, its simulator, and its fit to anchors.
+
+Registered R, holders of amnesty certificates C and unregistered U enter, return, lapse, are regularised and removed;
+exits compete as hazards. Permits are events, not persons. docs/labour.md has the equations and every decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from keruen.errors import ModelError
+from keruen.posterior import laplace, sample
+
+Array = NDArray[np.float64]
+
+_AT_ONCE = 240  # draws run side by side
+
+# ------------------------------------------------------------------ the design: years, rules, anchors
+
+
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """A rule of status: an ``amnesty`` from start to end with certificates of some years, or a ``permit`` regime."""
+
+    name: str
+    kind: Literal["amnesty", "permit"]
+    start: date
+    end: date | None = None
+    valid_years: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A figure as the model sees it.
+
+    Attributes
+    ----------
+    of
+        ``total``, ``registered``, ``unregistered``: year averages; ``regularised``: events of an amnesty; ``permits``:
+        events of a permit regime a year; ``total_at_least``, ``registered_at_least``: the true number is no smaller;
+        ``share``: Central Asians (or whoever `part` is) among all.
+    years
+        Weights by year.
+    value
+        Persons, events a year, or a share.
+    sd
+        Stated error of the logarithm (of the log-odds for a share).
+    part
+        The figure speaks of a part of the total, whose share is a parameter.
+    expert
+        It shares the common error of expert figures.
+    beside
+        Persons registered by another route, taken off before permits are divided (permits only).
+    tested
+        A statement on trial: the answer is given without it.
+    """
+
+    key: str
+    of: str
+    years: tuple[tuple[int, float], ...]
+    value: float
+    sd: float
+    part: bool = False
+    expert: bool = False
+    beside: float = 0.0
+    regime: str = ""
+    tested: bool = False
+    text: str = ""
+    because: str = ""
+    ids: tuple[str, ...] = ()
+    source: str = ""
+    start: date | None = None
+    end: date | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A named quantity with its prior: a standard normal z, moved to `centre` and `spread` on the scale of its kind."""
+
+    name: str
+    kind: Literal["log", "logit", "normal"]
+    centre: float
+    spread: float
+    unit: str
+    meaning: str
+
+    def at(self, z: Array) -> Array:
+        """The quantity itself."""
+        raw = self.centre + self.spread * z
+        return np.asarray({"log": np.exp, "logit": special.expit, "normal": np.asarray}[self.kind](raw))
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What a fit rests on: first and last year, rules, anchors, and the size that scales the priors."""
+
+    years: tuple[int, ...]
+    regimes: tuple[Regime, ...]
+    anchors: tuple[Anchor, ...]
+    scale: float
+
+
+def _share(centre: float) -> float:
+    return float(special.logit(centre))
+
+
+def parameters(design: Design) -> tuple[Parameter, ...]:
+    """All parameters of a design in the order of its vector: the named ones, then one step of entries a year.
+
+    Examples
+    --------
+    >>> [p.name for p in parameters(Design((2000, 2001), (), (), 15e6))][:2]
+    ['total_at_start', 'registered_share_at_start']
+    """
+    level = float(np.log(0.005 * design.scale))
+    found = [
+        Parameter("total_at_start", "log", level, 1.0, "persons", "labour migrants present when the account begins"),
+        Parameter("registered_share_at_start", "logit", _share(0.2), 0.8, "share", "registered part of them"),
+        Parameter(
+            "entries_level", "log", level + float(np.log(2)), 1.0, "persons a year", "geometric mean of yearly entries"
+        ),
+        Parameter("entries_volatility", "log", float(np.log(0.25)), 0.35, "log points", "yearly change of log entries"),
+        Parameter("registered_entry", "logit", _share(0.2), 1.0, "share", "entries that register at once"),
+        Parameter("lapse", "log", float(np.log(0.5)), 0.6, "per year", "registered who become unregistered"),
+        Parameter("return_registered", "log", float(np.log(0.8)), 0.5, "per year", "registered who go home"),
+        Parameter("return_unregistered", "log", float(np.log(0.7)), 0.5, "per year", "unregistered who go home"),
+        Parameter("removal", "log", float(np.log(0.05)), 0.8, "per year", "unregistered who are removed"),
+    ]
+    for regime in design.regimes:
+        if regime.kind == "amnesty":
+            found += [
+                Parameter(f"{regime.name}.reached", "logit", _share(0.4), 1.0, "share",
+                          "unregistered who came forward: eligible times take-up, which no figure tells apart"),
+                Parameter(f"{regime.name}.return", "log", float(np.log(0.3)), 0.5, "per year", "holders who go home"),
+                Parameter(f"{regime.name}.lapse_at_expiry", "logit", _share(0.6), 0.8, "share",
+                          "holders still present at expiry who stay on without papers; the others leave"),
+            ]  # fmt: skip
+        else:
+            found += [
+                Parameter(f"{regime.name}.regularisation", "log", float(np.log(0.4)), 0.8, "per year",
+                          "unregistered who take a permit"),
+                Parameter(f"{regime.name}.registered_entry_shift", "normal", 0.5, 0.7, "log-odds",
+                          "change of the share of entries that register at once"),
+                Parameter(f"{regime.name}.permits_per_person_year", "log", float(np.log(2.0)), 0.4, "per person-year",
+                          "permits issued or extended for one registered person's year"),
+            ]  # fmt: skip
+    if any(a.part for a in design.anchors):
+        found.append(
+            Parameter("part_share", "logit", _share(0.85), 0.5, "share", "the group that figures speak of, among all")
+        )
+    if any(a.expert for a in design.anchors):
+        found.append(Parameter("expert_error", "normal", 0.0, 0.2, "log points", "error that expert figures share"))
+    steps = [
+        Parameter(f"step_{year}", "normal", 0.0, 1.0, "standard deviations", "change of log entries on the year before")
+        for year in design.years[1:]
+    ]
+    return (*found, *steps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    year: int  # index
+    length: float  # years
+    rule: int  # which set of hazards
+    granting: str  # amnesty on whose middle day this segment ends
+    expiring: str  # amnesty whose certificates end when this segment ends
+
+
+def _fraction(day_: date) -> float:
+    first, after = date(day_.year, 1, 1), date(day_.year + 1, 1, 1)
+    return day_.year + (day_ - first).days / (after - first).days
+
+
+def _segments(design: Design) -> tuple[list[_Segment], list[tuple[str, ...]]]:
+    """The account cut wherever a rule changes, and the sets of rules in force."""
+    first, last = design.years[0], design.years[-1] + 1
+    cuts = {float(y) for y in range(first, last + 1)}
+    granting: dict[float, str] = {}
+    expiring: dict[float, str] = {}
+    spans: list[tuple[float, float, str]] = []
+    for r in sorted(design.regimes, key=lambda regime: regime.start):
+        start, end = _fraction(r.start), float(last) if r.end is None else _fraction(r.end)
+        if start >= end:
+            raise ModelError(f"{r.name} ends on {r.end} before it begins on {r.start}. Exchange the days.")
+        if r.kind == "permit":
+            spans.append((start, end, r.name))
+            cuts |= {start, end}
+            continue
+        if r.end is None:
+            raise ModelError(f"The amnesty {r.name} has no last day. Say when it ended.")
+        if r.valid_years <= 0:
+            raise ModelError(f"The certificates of {r.name} have no duration. Say how many years they are valid.")
+        middle = round((start + end) / 2, 9)
+        for other in design.regimes:
+            if (
+                other.name != r.name
+                and other.kind == "amnesty"
+                and other.start < r.end
+                and r.start < (other.end or r.end)
+            ):
+                raise ModelError(
+                    f"{r.name} and {other.name} overlap: nobody can tell whose effect is whose. Join them."
+                )
+        if expiring and middle < max(expiring):
+            raise ModelError(
+                f"{r.name} overlaps the certificates of {expiring[max(expiring)]}, which are still valid. One account "
+                "carries one set of certificates: shorten the first, or join them."
+            )
+        granting[middle], expiring[round(middle + r.valid_years, 9)] = r.name, r.name
+        cuts |= {middle, round(middle + r.valid_years, 9)}
+    edges = sorted(c for c in cuts if first <= c <= last)
+    rules: list[tuple[str, ...]] = []
+    found = []
+    for a, b in pairwise(edges):
+        active = tuple(name for s, e, name in spans if s < (a + b) / 2 < e)
+        if active not in rules:
+            rules.append(active)
+        year, length = int(np.floor((a + b) / 2)) - first, round(b - a, 9)  # rounded: equal years share one kernel
+        found.append(_Segment(year, length, rules.index(active), granting.get(b, ""), expiring.get(b, "")))
+    return found, rules
+
+
+# ------------------------------------------------------------------ the account
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """The account of every draw.
+
+    Attributes
+    ----------
+    registered, certified, unregistered
+        (year, draw), year averages, persons; `registered` leaves out the holders of certificates.
+    regularised
+        Persons by amnesty: name -> (draw,).
+    flows
+        (flow, year, draw), persons a year: entries, returns, removals, lapses, regularised.
+    imbalance
+        (draw,), largest relative gap between the change of R + C + U and entries less exits: nobody is created or lost.
+    """
+
+    registered: Array
+    certified: Array
+    unregistered: Array
+    regularised: dict[str, Array]
+    flows: dict[str, Array]
+    imbalance: Array
+
+
+def _expm(h11: Array, h12: Array, h21: Array, h22: Array, t: Array) -> tuple[Array, Array, Array, Array]:
+    """exp(A t) of a 2 × 2 matrix with off-diagonals that are not negative, in closed form."""
+    middle, half = (h11 + h22) / 2, (h11 - h22) / 2
+    root = np.sqrt(half**2 + h12 * h21)
+    x = root * t
+    scale = np.exp(middle * t)
+    c = scale * np.cosh(x)
+    s = scale * np.where(x > 1e-8, np.sinh(x) / np.maximum(root, 1e-300), t)
+    return c + s * half, s * h12, s * h21, c - s * half
+
+
+class _Account:
+    """The compiled design: from vectors z to the states of every year. Built once, called many times."""
+
+    def __init__(self, design: Design):
+        self.design = design
+        self.parameters = parameters(design)
+        self.index = {p.name: i for i, p in enumerate(self.parameters)}
+        self.segments, self.rules = _segments(design)
+        self.steps = slice(len(self.parameters) - len(design.years) + 1, len(self.parameters))
+        self.pairs = sorted({(s.rule, s.length) for s in self.segments})
+        self.pair_of = np.array([self.pairs.index((s.rule, s.length)) for s in self.segments])
+        self.year_of = np.array([s.year for s in self.segments])
+        self.lengths = np.array([s.length for s in self.segments])
+        n = len(design.years)
+        sums = np.tril(np.ones((n, n)))[:, 1:]
+        self.walk = sums - sums.mean(0)
+        self.spread = np.zeros((n, len(self.segments)))  # from integrals by segment to sums by year
+        for k, s in enumerate(self.segments):
+            self.spread[s.year, k] = 1.0
+
+    def value(self, z: Array, name: str) -> Array:
+        i = self.index[name]
+        return self.parameters[i].at(z[:, i])
+
+    def run(self, z: Array, counted: Mapping[str, tuple[Array, float]] | None = None) -> _Run:
+        """The account for z (draw, size): everything that the anchors need, and no more.
+
+        `counted` gives for an amnesty the logarithm of its count (draw,) and the error of it. Then the coordinate of
+        the share reached is that error in units of its size, and the share follows from the count: the same posterior
+        in other coordinates, without the narrow ridge of stock times share.
+        """
+        v = {p.name: p.at(z[:, i]) for i, p in enumerate(self.parameters[: self.steps.start])}
+        m, k = z.shape[0], len(self.segments)
+        # A random walk about its own mean: the level is not tied to the sum of many steps.
+        walk = self.walk @ z[:, self.steps].T
+        entries = np.exp(np.clip(np.log(v["entries_level"]) + v["entries_volatility"] * walk, -30, 30))
+        kernel = self._kernel(v)
+        at, e = self.pair_of, entries[self.year_of]
+        push_r, push_u = kernel.k1[at] * e, kernel.k2[at] * e
+        R = v["total_at_start"] * v["registered_share_at_start"]
+        U = v["total_at_start"] - R
+        start_r, start_u = np.empty((k + 1, m)), np.empty((k + 1, m))
+        start_c, c_mean, gone, expired, given = (np.zeros((k + 1, m)) for _ in range(5))
+        granted: dict[str, Array] = {}
+        reached: dict[str, Array] = {}
+        log_prior = np.zeros(m)
+        C, holding = np.zeros(m), ""
+        for j, s in enumerate(self.segments):
+            a = at[j]
+            start_r[j], start_u[j] = R, U
+            if holding:
+                rate = v[f"{holding}.return"]
+                gone[j] = C * -np.expm1(-rate * s.length)
+                c_mean[j] = gone[j] / rate
+                C = C - gone[j]
+            R, U = (
+                kernel.e11[a] * R + kernel.e12[a] * U + push_r[j],
+                kernel.e21[a] * R + kernel.e22[a] * U + push_u[j],
+            )
+            if s.granting:
+                share = v[f"{s.granting}.reached"]
+                if counted and s.granting in counted:
+                    log_count, sd = counted[s.granting]
+                    t = z[:, self.index[f"{s.granting}.reached"]]
+                    share = np.exp(log_count + sd * t) / U
+                    inside = np.clip(share, 1e-12, 1 - 1e-9)
+                    p = self.parameters[self.index[f"{s.granting}.reached"]]
+                    reached[s.granting] = (special.logit(inside) - p.centre) / p.spread
+                    # The coordinate's own normal density is the likelihood of the count; what is missing is the prior
+                    # of the share and the change of variables.
+                    log_prior -= 0.5 * reached[s.granting] ** 2 + np.log1p(-inside)
+                    log_prior = np.where(share < 1, log_prior, -np.inf)
+                    share = inside
+                given[j] = granted[s.granting] = share * U
+                U, C, holding = U - given[j], C + given[j], s.granting
+            if s.expiring and holding == s.expiring:
+                expired[j] = C * v[f"{holding}.lapse_at_expiry"]
+                gone[j] += C - expired[j]
+                U = U + expired[j]
+                C, holding = np.zeros(m), ""
+            start_c[j + 1] = C
+        start_r[k], start_u[k] = R, U
+        first_r, first_u = start_r[:-1], start_u[:-1]
+        int_r = kernel.j11[at] * first_r + kernel.j12[at] * first_u + kernel.g1[at] * e
+        int_u = kernel.j21[at] * first_r + kernel.j22[at] * first_u + kernel.g2[at] * e
+        return _Run(
+            v, kernel, e, start_r, start_u, start_c, int_r, int_u, c_mean[:-1], gone[:-1], expired[:-1], given[:-1],
+            granted, reached, log_prior,
+            self.spread @ int_r, self.spread @ c_mean[:-1], self.spread @ int_u,
+        )  # fmt: skip
+
+    def states(self, z: Array) -> States:
+        """The account with its flows, and the check that it balances."""
+        run = self.run(z)
+        v, at = run.v, self.pair_of
+        by_segment = {
+            "entries": run.entries * self.lengths[:, None],
+            "returns": v["return_registered"] * run.int_r + v["return_unregistered"] * run.int_u + run.gone,
+            "removals": v["removal"] * run.int_u,
+            "lapses": v["lapse"] * run.int_r + run.expired,
+            "regularised": run.kernel.step[at] * run.int_u + run.given,
+        }
+        # The states come from exp(A t), the flows from its integral: that they balance is a check, not a definition.
+        people = run.start_r + run.start_c + run.start_u
+        change = by_segment["entries"] - by_segment["returns"] - by_segment["removals"]
+        gap = np.abs(np.diff(people, axis=0) - change) / (people[1:] + people[:-1] + by_segment["entries"])
+        return States(
+            registered=run.registered,
+            certified=run.certified,
+            unregistered=run.unregistered,
+            regularised=run.granted,
+            flows={name: self.spread @ flow for name, flow in by_segment.items()},
+            imbalance=gap.max(0),
+        )
+
+    def _kernel(self, v: Mapping[str, Array]) -> _Kernel:
+        """Exact solutions (pair of rules and length, draw): propagators of the state and of its integral."""
+        shape = (len(self.pairs), v["lapse"].size)
+        step, odds = np.zeros(shape), np.tile(special.logit(v["registered_entry"]), (shape[0], 1))
+        for i, (rule, _) in enumerate(self.pairs):
+            for name in self.rules[rule]:
+                step[i] += v[f"{name}.regularisation"]
+                odds[i] += v[f"{name}.registered_entry_shift"]
+        t = np.array([length for _, length in self.pairs])[:, None]
+        entry = special.expit(odds)
+        w = v["lapse"]
+        out_r = w + v["return_registered"]
+        out_u = step + v["return_unregistered"] + v["removal"]
+        # x' = A x + b e with A = [[−out_r, step], [w, −out_u]]; its inverse exists because somebody always leaves.
+        e11, e12, e21, e22 = _expm(-out_r, step, w, -out_u, t)
+        det = out_r * out_u - step * w
+        i11, i12, i21, i22 = -out_u / det, -step / det, -w / det, -out_r / det
+        j11, j12 = i11 * (e11 - 1) + i12 * e21, i11 * e12 + i12 * (e22 - 1)
+        j21, j22 = i21 * (e11 - 1) + i22 * e21, i21 * e12 + i22 * (e22 - 1)
+        k1, k2 = j11 * entry + j12 * (1 - entry), j21 * entry + j22 * (1 - entry)
+        d1, d2 = k1 - t * entry, k2 - t * (1 - entry)
+        return _Kernel(e11, e12, e21, e22, j11, j12, j21, j22, k1, k2, i11 * d1 + i12 * d2, i21 * d1 + i22 * d2, step)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kernel:
+    """(pair, draw): e propagates the state, j its integral; k and g do so for entries of one person a year."""
+
+    e11: Array
+    e12: Array
+    e21: Array
+    e22: Array
+    j11: Array
+    j12: Array
+    j21: Array
+    j22: Array
+    k1: Array
+    k2: Array
+    g1: Array
+    g2: Array
+    step: Array
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run: values by name; states at the start of each segment and at the end; integrals by segment; year sums."""
+
+    v: dict[str, Array]
+    kernel: _Kernel
+    entries: Array
+    start_r: Array
+    start_u: Array
+    start_c: Array
+    int_r: Array
+    int_u: Array
+    c_mean: Array
+    gone: Array
+    expired: Array
+    given: Array
+    granted: dict[str, Array]
+    reached: dict[str, Array]  # z of the share reached, where it follows from a count
+    log_prior: Array
+    registered: Array
+    certified: Array
+    unregistered: Array
+
+
+def account(design: Design, z: Any) -> States:
+    """The states of every year for vectors of standard-normal parameters.
+
+    Parameters
+    ----------
+    design
+        Years, rules, anchors and scale.
+    z
+        (draw, parameter), in the order of :func:`parameters`.
+
+    Raises
+    ------
+    ModelError
+        If a rule has no duration, ends before it begins, or overlaps another of its kind.
+
+    Examples
+    --------
+    >>> design = Design((2000, 2001, 2002), (), (), 15e6)
+    >>> states = account(design, np.zeros((1, len(parameters(design)))))
+    >>> bool(states.imbalance.max() < 1e-9)
+    True
+    """
+    return _Account(design).states(np.atleast_2d(np.asarray(z, dtype=float)))
+
+
+# ------------------------------------------------------------------ anchors against the account
+
+
+def _weights(design: Design, anchor: Anchor) -> Array:
+    w = np.zeros(len(design.years))
+    for year, weight in anchor.years:
+        if year in design.years:
+            w[year - design.years[0]] = weight
+    if w.sum() == 0:
+        raise ModelError(f"The anchor {anchor.key} speaks of no year between {design.years[0]} and {design.years[-1]}.")
+    return np.asarray(w / w.sum())
+
+
+def _expected(compiled: _Account, z: Array, states: _Run | States) -> Array:
+    """Logarithm (log-odds for shares) of what each anchor should read, (anchor, draw), before its own error."""
+    design = compiled.design
+    all_registered = states.registered + states.certified
+    total = all_registered + states.unregistered
+    tiny = 1e-9
+    rows = []
+    for a in design.anchors:
+        w = _weights(design, a)
+        if a.of == "share":
+            rows.append(special.logit(compiled.value(z, "part_share")))
+            continue
+        if a.of == "regularised":
+            granted = states.granted if isinstance(states, _Run) else states.regularised
+            if a.regime not in granted:
+                raise ModelError(f"The anchor {a.key} counts an amnesty, but no amnesty is among the rules.")
+            x = granted[a.regime]
+        elif a.of == "permits":
+            if not a.regime:
+                raise ModelError(
+                    f"The anchor {a.key} counts permits, but no permit regime with a duration covers its time. "
+                    "Add the regime, or leave the permits out: events without a duration say nothing of persons."
+                )
+            per_year = compiled.value(z, f"{a.regime}.permits_per_person_year")
+            x = per_year * np.maximum(w @ all_registered - a.beside, 0.02 * (w @ all_registered))
+        else:
+            of = {"total": total, "registered": all_registered, "unregistered": states.unregistered}
+            x = w @ of[a.of.removesuffix("_at_least")]
+        y = np.log(x + tiny)
+        if a.part:
+            y = y + np.log(compiled.value(z, "part_share"))
+        if a.expert:
+            y = y + compiled.value(z, "expert_error")
+        rows.append(y)
+    return np.array(rows).reshape(len(design.anchors), z.shape[0])
+
+
+def predicted(design: Design, z: Array, states: States) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
+    """What each anchor should read (anchor, draw), what it reads and its error (anchor,), and which are bounds."""
+    value, sd, bounded = _observed(design)
+    return _expected(_Account(design), z, states), value, sd, bounded
+
+
+def _observed(design: Design) -> tuple[Array, Array, NDArray[np.bool_]]:
+    value = np.array([_share(a.value) if a.of == "share" else np.log(a.value) for a in design.anchors])
+    return (
+        value,
+        np.array([a.sd for a in design.anchors]),
+        np.array([a.of.endswith("_at_least") for a in design.anchors]),
+    )
+
+
+def log_likelihood(
+    predicted: Array, observed: Array, sd: Array, bounded: NDArray[np.bool_], reached: Any = True
+) -> Array:
+    """(anchor, draw). A bound says only whether the noisy truth reaches it."""
+    gap = (observed - predicted) / sd
+    plain = -0.5 * gap**2 - np.log(sd) - 0.9189385332046727
+    sign = np.where(reached, 1.0, -1.0)
+    return np.asarray(np.where(bounded, special.log_ndtr(np.where(bounded, -gap, 0.0) * sign), plain))
+
+
+def simulate(design: Design, rng: np.random.Generator, size: int = 1) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Draws from the prior and the anchors they would print.
+
+    Returns
+    -------
+    z (draw, parameter), values of the anchors on their log scale (anchor, draw), and for bounds whether they are
+    reached (anchor, draw).
+    """
+    compiled = _Account(design)
+    z = rng.standard_normal((size, len(compiled.parameters)))
+    predicted = _expected(compiled, z, compiled.run(z))
+    value, sd, bounded = _observed(design)
+    noisy = predicted + sd[:, None] * rng.standard_normal(predicted.shape)
+    return z, np.where(bounded[:, None], value[:, None], noisy), noisy >= value[:, None]
+
+
+def fit(
+    design: Design,
+    *,
+    rng: np.random.Generator,
+    chains: int = 64,
+    warmup: int = 1500,
+    draws: int = 3000,
+    thin: int = 20,
+    together: int = 8,
+    observed: Array | None = None,
+    reached: Array | None = None,
+) -> tuple[Array, float]:
+    """Posterior vectors (group, chain, draw, parameter) of a design; one group, or one for each column of `observed`.
+
+    Parameters
+    ----------
+    design
+        What to fit.
+    observed, reached
+        (anchor, group), data sets of :func:`simulate`, for calibration.
+    """
+    compiled = _Account(design)
+    value, sd, bounded = _observed(design)
+    groups = 1 if observed is None else observed.shape[1]
+    data = value[:, None] if observed is None else observed
+    met = np.ones_like(data, dtype=bool) if reached is None else reached
+    counts = {a.regime: i for i, a in enumerate(design.anchors) if a.of == "regularised"}
+    rest = np.array([i for i in range(len(value)) if i not in counts.values()], dtype=int)
+
+    def compare(z: Array, own: NDArray[np.intp]) -> tuple[_Run, Array]:
+        run = compiled.run(z, {name: (data[i, own], float(sd[i])) for name, i in counts.items()})
+        return run, _expected(compiled, z, run)[rest]
+
+    def part(z: Array, own: NDArray[np.intp]) -> Array:
+        run, predicted = compare(z, own)
+        likelihood = log_likelihood(
+            predicted, data[rest][:, own], sd[rest, None], bounded[rest, None], met[rest][:, own]
+        )
+        found = likelihood.sum(0) + run.log_prior - 0.5 * (z**2).sum(1)
+        return np.asarray(np.where(np.isfinite(found), found, -np.inf))
+
+    def gaps(z: Array, own: NDArray[np.intp]) -> Array:
+        run, predicted = compare(z, own)
+        gap = (predicted - data[rest][:, own]) / sd[rest, None]
+        # A bound pulls only where it is missed.
+        missed = np.where(met[rest][:, own], np.minimum(gap, 0.0), np.maximum(gap, 0.0))
+        return np.concatenate(
+            [np.where(bounded[rest, None], missed, gap), *([x[None] for x in run.reached.values()])]
+        ).T
+
+    def spread(kernel: Callable[[Array, NDArray[np.intp]], Array], z: Array) -> Array:
+        # Tables of more than some hundred draws leave the processor's cache and are ten times slower.
+        group = np.arange(len(z)) // (len(z) // groups)
+        return np.concatenate(
+            [kernel(z[i : i + _AT_ONCE], group[i : i + _AT_ONCE]) for i in range(0, len(z), _AT_ONCE)]
+        )
+
+    size = len(compiled.parameters)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        kept, accepted = sample(
+            lambda z: spread(part, z), size, groups=groups, chains=chains, warmup=warmup, draws=draws, thin=thin,
+            reference=laplace(lambda z: spread(gaps, z), size, groups=groups),
+            together=together, rng=rng,
+        )  # fmt: skip
+        flat = kept.reshape(-1, size)
+        group = np.repeat(np.arange(groups), kept.shape[1] * kept.shape[2])
+        for i in range(0, len(flat), _AT_ONCE):
+            run, _ = compare(flat[i : i + _AT_ONCE], group[i : i + _AT_ONCE])
+            for name, share in run.reached.items():
+                flat[i : i + _AT_ONCE, compiled.index[f"{name}.reached"]] = share
+    return flat.reshape(kept.shape), accepted

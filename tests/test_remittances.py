@@ -11,9 +11,9 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keruen.contract import claims, ids
 from keruen.errors import FaultyTable, InfeasibleMargins, NoEvidence, VocabularyError
 from keruen.estimators import corridors
-from keruen.evidence import claims, ids
 
 room = import_module("keruen.remittances")  # the package's own name is the function
 

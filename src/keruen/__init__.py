@@ -20,9 +20,13 @@ if TYPE_CHECKING:
     from keruen.disagreement import double_entry as double_entry
     from keruen.disagreement import revisions as revisions
     from keruen.estimators.stocks import transitions as transitions
+    from keruen.leverage import leverage as leverage
+    from keruen.passthrough import shock as shock
     from keruen.places import place as place
     from keruen.places import system as system
     from keruen.provenance import cite as cite
+    from keruen.remittances import remittance_matrix as remittance_matrix
+    from keruen.remittances import remittances as remittances
     from keruen.snapshot import covariates as covariates
     from keruen.store import add as add
     from keruen.store import evidence as evidence
@@ -41,9 +45,13 @@ _PUBLIC = {
     "disagreement": "disagreement",
     "double_entry": "disagreement",
     "evidence": "store",
+    "leverage": "leverage",
     "outlier": "tipping",
     "place": "places",
+    "remittance_matrix": "remittances",
+    "remittances": "remittances",
     "revisions": "disagreement",
+    "shock": "passthrough",
     "sources": "store",
     "sql": "store",
     "system": "places",

@@ -14,8 +14,20 @@ import polars as pl
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from keruen.errors import NoEvidence, VocabularyError, need
-from keruen.estimators.corridors import concentration
+from keruen import store
+from keruen.errors import NoEvidence, UnreadableSource, VocabularyError, need
+from keruen.estimators.corridors import (
+    BETA,
+    checked_matrix,
+    concentration,
+    matrix,
+    per_migrant,
+    rival_stocks,
+)  # fmt: skip
+from keruen.places import countries
+from keruen.places import place as one_place
+from keruen.places import system as members_of
+from keruen.remittances import filled_incomes, known_hosts, newest, rival_inflows, world_stocks
 
 LABOUR_SHARE = 0.55
 """Part of income that goes to labour: a round value, assumed, not estimated here."""
@@ -143,10 +155,10 @@ def leverages(
     ----------
     dependence
         d: remittances from the host over the place's GDP, parts of one, dims (draw, receiving, sending). NaN where
-        nobody knows.
+        nobody knows. The receiving places may be some of the sending ones.
     shares
-        P: where the people born in a place are, dims (draw, birthplace, residence); the diagonal is home; rows sum to
-        one. Its destination shares stand in for diversion ratios, and may be replaced by better ones.
+        P: where the people born in a place are, dims (draw, birthplace, residence), home among them; rows sum to one.
+        Its destination shares stand in for diversion ratios, and may be replaced by better ones.
     wages
         w: what work pays, dims (place,), one unit.
     cost
@@ -169,30 +181,30 @@ def leverages(
     ----------
     Hirschman (1945), National Power and the Structure of Foreign Trade.
     """
-    codes = [str(c) for c in dependence["receiving"].values]
-    for other in (dependence["sending"], shares["birthplace"], shares["residence"]):
-        if [str(c) for c in other.values] != codes:
-            raise VocabularyError(
-                "Dependence and shares must tell the same places in the same order; reindex them first."
-            )
+    rows = [str(c) for c in dependence["receiving"].values]
+    codes = [str(c) for c in dependence["sending"].values]
+    born, lives = ([str(c) for c in shares[d].values] for d in ("birthplace", "residence"))
+    same = born == rows and lives == codes
+    if not same or not set(rows) <= set(codes):
+        raise VocabularyError("Dependence and shares must tell the same places in the same order; reindex them first.")
     d = (dependence if "draw" in dependence.dims else dependence.expand_dims(draw=[0])).transpose(
         "draw", "receiving", "sending"
     )
     p = (shares if "draw" in shares.dims else shares.expand_dims(draw=[0])).transpose("draw", "birthplace", "residence")
-    _checked_shares(d.values, "The dependence", codes)
-    _checked_shares(p.values, "The share of people", codes)
+    _checked_shares(d.values, "The dependence", rows)
+    _checked_shares(p.values, "The share of people", rows)
     sums = p.values.sum(axis=-1)
     odd = np.abs(sums - 1) > 1e-6
     if odd.any():
         at = np.unravel_index(int(odd.argmax()), odd.shape)[-1]
-        raise VocabularyError(f"The shares of {codes[at]} sum to {sums[..., at].flat[0]:g}, not to one; count home in.")
+        raise VocabularyError(f"The shares of {rows[at]} sum to {sums[..., at].flat[0]:g}, not to one; count home in.")
     w = wages.reindex(place=codes).values.astype(float)
     lacking = [c for c, x in zip(codes, w, strict=True) if np.isnan(x)]
     if lacking:
         raise NoEvidence(f"No wage of {', '.join(lacking[:8])}{' …' if len(lacking) > 8 else ''}; give it in wages=.")
     outside = outside_options(p.values, wage_ratios(w))
     n = max(d.sizes["draw"], p.sizes["draw"])
-    where = {"draw": np.arange(n), "over": codes, "holder": codes}
+    where = {"draw": np.arange(n), "over": rows, "holder": codes}
 
     def cube(values: Array) -> xr.DataArray:
         return xr.DataArray(
@@ -201,7 +213,9 @@ def leverages(
 
     d_ = cube(d.values)
     out = xr.Dataset({"dependence": d_, "outside": cube(outside), "gross": cube(gross_leverage(d.values, outside))})
-    back = np.nan_to_num(np.swapaxes(d.values, -1, -2))  # what nobody reported of the holder is no claim on it
+    back = np.full(d.values.shape, np.nan)  # nothing is known of a holder that is not among the receiving places
+    among = [codes.index(c) for c in rows]
+    back[..., among] = np.swapaxes(d.values[..., among], -1, -2)
     out["asymmetry"] = cube(d.values - back)
     if cost is not None:
         c = (
@@ -501,3 +515,405 @@ def dominant(money: Mapping[str, float], above: float = 0.5) -> str | None:
         return None
     host, most = max(money.items(), key=lambda kv: kv[1])
     return host if most / total > above else None
+
+
+# ---------------------------------------------------------------- questions to the evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Leverage:
+    """Leverage of holders over places in one year.
+
+    Attributes
+    ----------
+    year
+        The year.
+    cube
+        Draws, from :func:`leverages`: dims (draw, over, holder). None for the whole world, which is told as a table.
+    table
+        One row a pair: ``over``, ``holder``, ``income_usd``, ``people``, and median with 80% interval of
+        ``dependence``, ``outside``, ``gross``, ``cost``, ``net`` and ``asymmetry``, in percent of GDP (outside: percent
+        of that income).
+    ranks
+        For every holder, the places by gross leverage over them: ``rank``, ``p_first`` (is the most vulnerable),
+        ``p_last`` (is the least).
+    assumptions
+        What went in beside the evidence, in words.
+    absent
+        Places for which nobody reported what is needed.
+    """
+
+    year: int
+    cube: xr.Dataset | None = field(repr=False)
+    table: pl.DataFrame = field(repr=False)
+    ranks: pl.DataFrame = field(repr=False)
+    assumptions: tuple[str, ...] = field(repr=False)
+    absent: tuple[str, ...] = field(repr=False)
+    releases: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What leverage stands on in one year, fetched once."""
+
+    year: int
+    stocks: dict[str, xr.DataArray] = field(repr=False)
+    known: dict[str, list[str]] = field(repr=False)
+    inflows: pl.DataFrame = field(repr=False)
+    gdp: dict[str, float] = field(repr=False)
+    population: dict[str, float] = field(repr=False)
+    income: xr.DataArray = field(repr=False)
+    labour: dict[str, float] = field(repr=False)
+    releases: tuple[str, ...] = field(repr=False)
+
+
+def _people(year: int, as_of: Any) -> pl.DataFrame:
+    """Population of every place in the middle of a year, from the newest edition."""
+    rows = store.evidence(measure="population", since=f"{year}-01-01", until=f"{year}-12-31", sex="all", as_of=as_of)
+    cards = store.cards()
+    whole = pl.all_horizontal(pl.col(c) == "all" for c in ("age", "group"))
+    rows = rows.filter(whole & pl.col("value").is_not_null() & ~pl.col("definition").str.contains("fertility"))
+    order = {r: cards[r].released for r in rows["release"].unique()}
+    return (
+        rows.with_columns(_released=pl.col("release").replace_strict(order, default=None, return_dtype=pl.Date))
+        .sort("_released", "start", "id")
+        .unique("place", keep="last", maintain_order=True)
+        .select("place", "value", "release")
+    )
+
+
+def _last_year(as_of: Any) -> int:
+    told = store.evidence(measure="remittances_received", as_of=as_of)
+    counts = told.group_by(pl.col("start").dt.year().alias("year")).agg(pl.col("place").n_unique().alias("n"))
+    years = counts.filter(pl.col("n") >= 100)["year"]
+    if years.is_empty():
+        raise NoEvidence("No year is known in which a hundred places report remittances; give year=.")
+    return int(years.max())  # type: ignore[arg-type]
+
+
+def ground(year: int | None = None, *, as_of: Any = None) -> Ground:
+    """Stocks, inflows, GDP, population, incomes and labour forces of a year, newest editions known on the day.
+
+    Raises
+    ------
+    NoEvidence
+        If GDP, population or inflows of the year are not known.
+    """
+    at = _last_year(as_of) if year is None else year
+    window = {"since": f"{at}-01-01", "until": f"{at}-12-31", "as_of": as_of}
+    tables = {m: newest(store.evidence(measure=m, **window), m, at) for m in ("gdp", "gdp_per_capita", "labour_force")}
+    inflows = store.evidence(measure="remittances_received", **window)
+    people = _people(at, as_of)
+    for name, table in (*tables.items(), ("remittances_received", inflows), ("population", people)):
+        if table.is_empty():
+            raise NoEvidence(f"Nobody reported {name} for {at}. Take another year=, or add it with keruen add.")
+    stocks = world_stocks(at, as_of=as_of)
+    codes = [p.code for p in countries()]
+
+    def values(table: pl.DataFrame) -> dict[str, float]:
+        return dict(table.select("place", "value").iter_rows())
+
+    used = {*stocks, *inflows["release"], *people["release"], *(r for t in tables.values() for r in t["release"])}
+    return Ground(
+        year=at, stocks=stocks, known=known_hosts(list(stocks)), inflows=inflows, gdp=values(tables["gdp"]),
+        population=values(people), income=filled_incomes(values(tables["gdp_per_capita"]), codes)[0],
+        labour=values(tables["labour_force"]), releases=tuple(sorted(str(u) for u in used)),
+    )  # fmt: skip
+
+
+ASSUMED = (
+    "Where people would go is read from where their countrymen are now (independence of irrelevant alternatives).",
+    "Income per head stands for what work pays.",
+    "All people born in a place and living with the holder are taken for its workers there.",
+    "Remittances are spread over hosts by Ratha and Shaw; an inflow that nobody reported leaves a place out.",
+)
+
+
+def _drawn(
+    base: Ground, over: Sequence[str], draws: int, seed: int, method: str, beta: float, money: xr.DataArray | None,
+    labour_share: float, replaceable: float, wages: xr.DataArray | None, shares: xr.DataArray | None,
+) -> tuple[xr.Dataset, xr.DataArray, xr.DataArray]:  # fmt: skip
+    """Leverage over some places in draws, with the people and the money behind it."""
+    codes = [str(c) for c in base.income["place"].values]
+    rng = np.random.default_rng(seed)
+    tables = {k: t.sel(birthplace=list(over)) for k, t in base.stocks.items()}
+    people = rival_stocks(tables, rng, draws, base.known)
+    at = [codes.index(c) for c in over]
+    crowd = people.values
+    crowd[:, np.arange(len(at)), at] = 0.0
+    pay = wages.reindex(place=codes) if wages is not None else base.income
+    if money is None:
+        weight = per_migrant(base.income.values[at], base.income.values, method=method, beta=beta)
+        mass = crowd * weight
+        total = mass.sum(axis=2, keepdims=True)
+        part = np.divide(mass, total, out=np.full_like(mass, np.nan), where=total > 0)
+        inflow = rival_inflows(base.inflows, base.year, list(over), rng, draws)
+        usd = part * inflow[:, :, None]
+    else:
+        usd = np.nan_to_num(money.reindex(receiving=list(over), sending=codes).values)[None]
+        told = np.isin(over, money["receiving"].values)
+        usd = np.where(told[None, :, None], usd, np.nan)
+    gdp = np.array([base.gdp.get(c, np.nan) for c in over])
+    home = np.array([base.population.get(c, np.nan) for c in over])
+    newest_stock = list(base.stocks.values())[-1]
+    foreign = newest_stock.sel(residence=list(over)).sum("birthplace").values
+    natives = np.clip(home - foreign, 0.0, None)
+    dims, where = ("draw", "receiving", "sending"), {"receiving": list(over), "sending": codes}
+    if shares is None:
+        spread_ = crowd.copy()
+        spread_[:, np.arange(len(at)), at] = natives
+        whole = spread_.sum(axis=2, keepdims=True)
+        spread_ = np.divide(spread_, whole, out=np.zeros_like(spread_), where=whole > 0)
+        where_people = xr.DataArray(
+            spread_, dims=("draw", "birthplace", "residence"), coords={"birthplace": list(over), "residence": codes}
+        )
+    else:
+        where_people = shares.reindex(birthplace=list(over), residence=codes, fill_value=0.0)
+    depends = xr.DataArray(usd / gdp[:, None], dims=dims, coords=where)
+    force = np.array([base.labour.get(c, np.nan) for c in codes])
+    cost = own_dependence(crowd, force, labour_share=labour_share, replaceable=replaceable)
+    made = leverages(depends, where_people, pay, xr.DataArray(cost, dims=dims, coords=where))
+    return made, xr.DataArray(crowd, dims=dims, coords=where), xr.DataArray(usd, dims=dims, coords=where)
+
+
+def _tabled(
+    made: xr.Dataset, people: xr.DataArray, usd: xr.DataArray, holders: Sequence[str], *, empty: bool = True
+) -> pl.DataFrame:
+    over, columns_ = [str(c) for c in made["over"].values], [str(c) for c in made["holder"].values]
+    at_holder = {h: columns_.index(h) for h in holders}
+    crowd = np.median(people.values, axis=0)
+    pairs = [(o, h) for n, o in enumerate(over) for h in holders if o != h and (empty or crowd[n, at_holder[h]] > 0)]
+    a, at = [over.index(o) for o, _ in pairs], [at_holder[h] for _, h in pairs]
+    columns: dict[str, Any] = {"over": [o for o, _ in pairs], "holder": [h for _, h in pairs]}
+    columns["income_usd"] = np.median(usd.values[:, a, at], axis=0)
+    columns["people"] = crowd[a, at]
+    for name in ("dependence", "outside", "gross", "cost", "net", "asymmetry"):
+        values = 100 * made[name].values[:, a, at]
+        q = np.quantile(values, [0.5, 0.1, 0.9], axis=0)
+        for label, row in zip((name, f"{name}_low80", f"{name}_high80"), q, strict=True):
+            columns[label] = row
+    return pl.DataFrame(columns).fill_nan(None)
+
+
+def leverage(
+    holder: str | int | None = None,
+    over: str | int | Sequence[str | int] | None = None,
+    *,
+    system: str | None = None,
+    year: int | None = None,
+    draws: int = 1000,
+    seed: int = 0,
+    method: str = "ratha_shaw",
+    beta: float = BETA,
+    money: xr.DataArray | pl.DataFrame | None = None,
+    shares: xr.DataArray | None = None,
+    wages: xr.DataArray | None = None,
+    labour_share: float = LABOUR_SHARE,
+    replaceable: float = REPLACEABLE,
+    as_of: Any = None,
+    base: Ground | None = None,
+) -> Leverage:
+    """What a host could take from the places whose people work there, once they can go elsewhere.
+
+    Gross leverage G = d · max(0, 1 − Σ_k D(j→k)·min(1, w_k/w_j)), with d the income from the host over the place's GDP,
+    D(j→k) = P_k/(1 − P_j) where people go who can no longer be in j (home among the places), w what work pays. Net
+    leverage L = G − c, with c the holder's own dependence on those workers (:func:`own_dependence`).
+
+    Parameters
+    ----------
+    holder
+        The host. With `system` or alone, everyone may be one.
+    over
+        One place or several; by default the members of `system`, or all that receive from the holder.
+    system
+        A system of places, say ``eurasia``; ``world`` for all, told as a table without ranks.
+    year
+        By default the last in which a hundred places report remittances.
+    draws, seed
+        Draws over rival editions of stocks and inflows.
+    method, beta
+        How remittances are spread over hosts, see :func:`keruen.remittances.remittance_matrix`.
+    money
+        Your own matrix in USD, see :func:`keruen.estimators.corridors.checked_matrix`.
+    shares
+        Where people would go, in place of present shares: (birthplace, residence), rows sum to one.
+    wages
+        What work pays, by ``place``, in place of income per head.
+    labour_share, replaceable
+        Of the holder's own dependence.
+    as_of
+        Only what was known on that day.
+    base
+        From :func:`ground`, to fetch it once.
+
+    Raises
+    ------
+    NoEvidence
+        If GDP, population or remittances are missing where they are needed.
+
+    Examples
+    --------
+    >>> told = leverage("RUS", "TJK", draws=50)
+    >>> told.table["gross"].item() > 1
+    True
+    """
+    base = base if base is not None else ground(year, as_of=as_of)
+    codes = [str(c) for c in base.income["place"].values]
+    held = one_place(holder).code if holder is not None else None
+    own = checked_matrix(money) if money is not None else None
+    options = (draws, seed, method, beta, own, labour_share, replaceable, wages, shares)
+    reported = set(own["receiving"].values) if own is not None else set(base.inflows["place"])
+    if over is not None:
+        asked = [over] if isinstance(over, str | int) else list(over)
+        wanted = [one_place(o).code for o in asked]
+    elif system is not None and system != "world":
+        wanted = [p.code for p in members_of(system)]
+    else:
+        wanted = codes
+    lacking = {c: [n for n, d in (("GDP", base.gdp), ("population", base.population)) if c not in d] for c in wanted}
+    if over is not None and any(lacking.values()):
+        first = next(c for c, names in lacking.items() if names)
+        raise NoEvidence(
+            f"No {' and no '.join(lacking[first])} of {first} in {base.year}; try year=, or add it: keruen add."
+        )
+    there = [c for c in wanted if c in reported and not lacking[c]]
+    absent = tuple(c for c in wanted if c not in there)
+    if not there:
+        raise NoEvidence(
+            f"Nobody reported remittances received in {', '.join(wanted[:5])} in {base.year}; try another year=."
+        )
+    if system == "world" or (over is None and system is None):
+        tables = []
+        for begin in range(0, len(there), 12):
+            made, people, usd = _drawn(base, there[begin : begin + 12], *options)
+            tables.append(_tabled(made, people, usd, [held] if held else codes, empty=False))
+        table = pl.concat(tables).sort("gross", descending=True, nulls_last=True)
+        return Leverage(base.year, None, table, pl.DataFrame(), ASSUMED, absent, base.releases)
+    both = held is not None and held not in there and held in reported and held in base.gdp and held in base.population
+    made, people, usd = _drawn(base, [*there, held] if both and held is not None else there, *options)
+    holders = [held] if held else ([p.code for p in members_of(system)] if system else codes)
+    table = _tabled(made, people, usd, holders, empty=held is not None or system is not None)
+    table = table.filter(pl.col("over").is_in(there))  # the holder stood there for the asymmetry alone
+    ranked = []
+    for h in holders:
+        among = [c for c in there if c != h]
+        if len(among) < 2:
+            continue
+        told = ranks(made["gross"].sel(holder=h, over=among))
+        ranked.append(
+            pl.DataFrame(
+                {"holder": h, "over": [str(c) for c in told["over"].values], "rank": told["rank"].values,
+                 "of": told.sizes["over"], "p_first": told["p_first"].values, "p_last": told["p_last"].values}
+            ).sort("rank")
+        )  # fmt: skip
+    kept = made.sel(over=there, holder=[h for h in holders if h in codes])
+    return Leverage(
+        base.year, kept, table, pl.concat(ranked) if ranked else pl.DataFrame(), ASSUMED, absent, base.releases
+    )
+
+
+def leverage_over_time(
+    holder: str, over: Sequence[str], years: Sequence[int], *, draws: int = 300, seed: int = 0, as_of: Any = None
+) -> pl.DataFrame:
+    """Leverage of a holder in several years: what changed, with the stock editions that speak of each year.
+
+    Returns
+    -------
+    The tables of :func:`leverage` with ``year``; a place that nobody reported in a year has no row.
+    """
+    tables = []
+    for year in years:
+        told = leverage(holder, over, year=year, draws=draws, seed=seed, as_of=as_of)
+        tables.append(told.table.with_columns(year=pl.lit(year, pl.Int32)))
+    return pl.concat(tables)
+
+
+def read_matrix(path: Any) -> xr.DataArray:
+    """A user's own matrix from CSV with the columns ``receiving``, ``sending``, ``usd``.
+
+    Raises
+    ------
+    UnreadableSource
+        If the file is not such a table.
+    FaultyTable
+        With every faulty cell.
+    """
+    try:
+        table = pl.read_csv(path, schema_overrides={"receiving": pl.String, "sending": pl.String, "usd": pl.Float64})
+    except (pl.exceptions.PolarsError, UnicodeDecodeError, OSError) as error:
+        raise UnreadableSource(
+            f"{path} is not a CSV with the columns receiving, sending, usd (numbers without separators): "
+            f"{str(error).splitlines()[0]}"
+        ) from error
+    return checked_matrix(table, str(path))
+
+
+def told(found: Leverage, *, sent_home_part: float | None = None) -> dict[str, Any]:
+    """Leverage as plain data: pairs with every term, ranks with probabilities, assumptions and sources.
+
+    Parameters
+    ----------
+    found
+        From :func:`leverage`.
+    sent_home_part
+        Also what each place would lose if the holder sent home this part of its people.
+    """
+    from keruen.provenance import cite
+
+    pairs = found.table.to_dicts()
+    if sent_home_part is not None:
+        for pair in pairs:
+            if pair["income_usd"] is None or pair["outside"] is None:
+                continue
+            lost = sent_home(sent_home_part, pair["income_usd"], pair["people"], pair["outside"] / 100)
+            at_once = sent_home(sent_home_part, pair["income_usd"], pair["people"])
+            pair["sent_home"] = {
+                "part": sent_home_part,
+                "people": float(lost["people"]),
+                "income_lost_usd": float(lost["income"]),
+                "income_lost_at_once_usd": float(at_once["income"]),
+                "gdp_percent": sent_home_part * pair["gross"],
+                "months_of_reserves": None,
+            }
+    known = store.cards()
+    return {
+        "year": found.year,
+        "units": "percent of GDP; outside: percent of the income from the holder",
+        "pairs": pairs,
+        "ranks": found.ranks.to_dicts(),
+        "absent": list(found.absent),
+        "assumptions": [*found.assumptions, *(["Reserves are not in the evidence."] if sent_home_part else [])],
+        "sources": [{"release": r, "cite": cite(r)} for r in found.releases if r in known],
+    }
+
+
+def corridor_network(year: int, *, as_of: Any = None, seed: int = 0) -> Network:
+    """The network of the world's corridors of money in a year (needs the extra ``network``)."""
+    base = ground(year, as_of=as_of)
+    codes = [str(c) for c in base.income["place"].values]
+    stock = list(base.stocks.values())[-1]
+    inflow = rival_inflows(base.inflows, year, codes, np.random.default_rng(seed), 1)[0]
+    money = matrix(xr.DataArray(inflow, dims="receiving", coords={"receiving": codes}), stock, base.income)
+    return network(money.isel(draw=0))
+
+
+def closing(
+    holder: str | int, *, year: int | None = None, draws: int = 200, seed: int = 0, as_of: Any = None
+) -> pl.DataFrame:
+    """What every place loses a year if one host closes and its people go where their countrymen are.
+
+    Returns
+    -------
+    ``over``, ``income_usd``, ``loss_usd`` (after people moved on) and ``loss_gdp`` (percent), largest first.
+    """
+    told = leverage(holder, system="world", year=year, draws=draws, seed=seed, as_of=as_of).table
+    return (
+        told.select(
+            "over",
+            "income_usd",
+            loss_usd=pl.col("income_usd") * (1 - pl.col("outside") / 100),
+            loss_gdp="gross",
+        )
+        .drop_nulls("loss_usd")
+        .sort("loss_gdp", descending=True, nulls_last=True)
+    )

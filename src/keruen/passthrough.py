@@ -908,3 +908,26 @@ def _onward_of(data: World, until: int) -> Onward:
     return onward(
         joined["growth"].to_numpy(), joined["impulse"].to_numpy(), joined["place"].to_list(), joined["year"].to_list()
     )
+
+
+def told(found: Shock) -> dict[str, Any]:
+    """A shock as plain data: what was put in, what is expected of each receiver, what happened, and the sources."""
+    from keruen.provenance import cite
+
+    known = store.cards()
+    return {
+        "host": found.host,
+        "year": found.year,
+        "growth_percent": found.growth,
+        "currency_percent": found.currency,
+        "trained_to": found.trained_to,
+        "elasticities": {
+            name: dict(zip(("median", "low80", "high80"), values, strict=True))
+            for name, values in found.elasticities.items()
+        },
+        "onward": {"multiplier": found.onward.multiplier, "se": found.onward.se, "n": found.onward.observations},
+        "receivers": found.rows.to_dicts(),
+        "rule": found.broken.to_dicts(),
+        "sentence": found.sentence,
+        "sources": [{"release": r, "cite": cite(r)} for r in found.releases if r in known],
+    }

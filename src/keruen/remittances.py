@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -421,7 +422,7 @@ def remittance_matrix(
         )  # fmt: skip
         if told.is_empty():
             raise NoEvidence(f"Nobody reported remittances received in {year}; give inflows=.")
-        rivals = _rival_inflows(told, year, codes, rng, draws)
+        rivals = rival_inflows(told, year, codes, rng, draws)
         money_releases = sorted(told["release"].cast(pl.String).unique())
     else:
         rivals = np.broadcast_to(inflows.reindex(receiving=codes).values.astype(float), (1, len(codes)))
@@ -443,9 +444,7 @@ def remittance_matrix(
     return made.transpose("draw", "receiving", "sending")
 
 
-def _rival_inflows(
-    claims: pl.DataFrame, year: int, codes: Sequence[str], rng: np.random.Generator, draws: int
-) -> Array:
+def rival_inflows(claims: pl.DataFrame, year: int, codes: Sequence[str], rng: np.random.Generator, draws: int) -> Array:
     """Draws of the inflow of a year, shape (draw, place); one draw is the newest edition's."""
     cards = releases()
     told = _yearly(claims).filter((pl.col("year") == year) & pl.col("counterpart").is_null())
@@ -648,7 +647,7 @@ def _concentrated(hosts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _known_hosts(names: Sequence[str]) -> dict[str, list[str]]:
+def known_hosts(names: Sequence[str]) -> dict[str, list[str]]:
     """Which hosts each edition of the stock tells anything of."""
     rows = (
         snapshot.scan(["stock"])
@@ -684,7 +683,7 @@ def _modelled(
     if received.is_empty() or people is None or people.is_empty():
         return pl.DataFrame(schema=HOSTS), pl.DataFrame(schema=CONCENTRATION)
     rng = np.random.default_rng(seed)
-    known, cards = _known_hosts(names), releases()
+    known, cards = known_hosts(names), releases()
     codes = [p.code for p in countries()]
     wages = store.evidence(measure="gdp_per_capita", as_of=as_of)
     last = {r: d.year for r, d in people.group_by("release").agg(pl.col("end").max()).iter_rows()}
@@ -703,7 +702,7 @@ def _modelled(
         total = mass.sum(axis=1, keepdims=True)
         if not (total > 0).all():
             continue
-        money = _rival_inflows(received, year, [code], rng, draws)
+        money = rival_inflows(received, year, [code], rng, draws)
         usd = mass / total * money
         low, middle, high = np.quantile(usd, [0.1, 0.5, 0.9], axis=0)
         used = sorted(tables, key=lambda r: (cards[r].released if r in cards else date.max, r))
@@ -812,3 +811,42 @@ def compare_with_transfers(made: xr.DataArray, year: int, *, as_of: str | date |
             dtype=pl.Float64,
         )
     ).with_columns(log_ratio=(pl.col("modelled") / pl.col("value")).log())
+
+
+def told(found: Remittances, *, hosts: int = 10) -> dict[str, Any]:
+    """What a place receives as plain data: years with their claims and hosts, concentration, ranks, sources.
+
+    Parameters
+    ----------
+    found
+        From :func:`remittances`.
+    hosts
+        So many hosts a year and method; the rest of them is one sum, ``_OTHER_HOSTS``.
+    """
+    from keruen.provenance import cite
+
+    years = []
+    for year in sorted({*found.shares["year"], *found.hosts["year"]}):
+        senders = []
+        rows = found.hosts.filter(pl.col("year") == year)
+        for (method, release), part in rows.group_by(["method", "release"], maintain_order=True):
+            most = part.sort("usd", descending=True, nulls_last=True)
+            senders += most.head(hosts).drop("year").to_dicts()
+            rest = most.slice(hosts)
+            if len(rest) and method != "reported":  # a sum of corridors that banks happened to report means nothing
+                senders.append(
+                    {"place": "_OTHER_HOSTS", "usd": rest["usd"].sum(), "low80": None, "high80": None,
+                     "share_gdp": rest["share_gdp"].sum() if rest["share_gdp"].null_count() == 0 else None,
+                     "method": method, "release": release, "status": "model", "ids": ""}
+                )  # fmt: skip
+        claims = found.shares.filter(pl.col("year") == year).drop("year").to_dicts()
+        years.append({"year": year, "claims": claims, "from": senders})
+    known = store.cards()
+    return {
+        "place": found.place,
+        "years": years,
+        "concentration": found.concentration.to_dicts(),
+        "ranking": found.ranking.to_dicts(),
+        "gdp_release": found.gdp_release,
+        "sources": [{"release": r, "cite": cite(r)} for r in found.releases if r in known],
+    }

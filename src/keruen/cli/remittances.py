@@ -1,0 +1,137 @@
+"""Who receives money from whom, what a host could do with it, and what a shock to a host passes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keruen.cli.common import AsJson, AsOf, Force, Format, Out, Place, Strict, app, give
+from keruen.errors import VocabularyError
+
+Seed = Annotated[int, typer.Option(help="Of the random draws.")]
+Year = Annotated[int | None, typer.Option(help="A calendar year; by default the last that is well reported.")]
+
+
+@app.command()
+def remittances(
+    place: Place,
+    since: Annotated[int | None, typer.Option("--from", metavar="YEAR", help="First year.")] = None,
+    until: Annotated[int | None, typer.Option("--to", metavar="YEAR", help="Last year.")] = None,
+    method: Annotated[
+        str, typer.Option(help="stocks, incomes or ratha_shaw: how migrants are weighed.")
+    ] = "ratha_shaw",
+    share: Annotated[
+        tuple[float, float] | None, typer.Option(help="Search for a share of GDP between two percents.")
+    ] = None,
+    sender: Annotated[str | None, typer.Option(help="With --share: from whom the money is said to come.")] = None,
+    hosts: Annotated[int, typer.Option(min=1, help="In JSON, so many hosts a year and method.")] = 10,
+    as_of: AsOf = None,
+    strict: Strict = False,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    format: Format = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """What a place receives and from whom: inflows, matrices and reported transfers, kept apart.
+
+    `keruen remittances TJK --from 2012 --to 2017`
+
+    `keruen remittances TJK --share 36 38 --sender RUS`
+    """
+    from keruen.remittances import remittances, share_search, told
+
+    if share is not None:
+        found = share_search(place, *share, sender=sender, as_of=as_of)
+        rows = found.rows.filter("within")
+        give(
+            rows, show=rows.columns[:-1], told={"sentence": found.sentence, "shares": rows.to_dicts()},
+            as_json=as_json, format=format, out=out, force=force,
+        )  # fmt: skip
+        if not (as_json or format or out):
+            print(found.sentence)
+        return
+    made = remittances(place, since=since, until=until, method=method, seed=seed, as_of=as_of, strict=strict)
+    give(
+        made.shares, show=made.shares.columns[:-1], told=told(made, hosts=hosts) if as_json and out is None else None,
+        as_json=as_json, format=format, out=out, force=force,
+    )  # fmt: skip
+
+
+@app.command()
+def leverage(
+    holder: Annotated[str | None, typer.Argument(help="The host; none with --system.", show_default=False)] = None,
+    over: Annotated[list[str] | None, typer.Option("--over", help="A place; give it again for more.")] = None,
+    system: Annotated[str | None, typer.Option(help="A system of places, say eurasia, or world.")] = None,
+    send_home: Annotated[
+        float | None, typer.Option(min=0, max=100, help="In JSON also what is lost if so many percent are sent home.")
+    ] = None,
+    matrix: Annotated[
+        Path | None,
+        typer.Option(help="Your own matrix: CSV with receiving, sending, usd.", exists=True, dir_okay=False),
+    ] = None,
+    year: Year = None,
+    draws: Annotated[int, typer.Option(min=1, help="Draws over rival editions.")] = 1000,
+    as_of: AsOf = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    format: Format = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """What a host could take from the places whose people work there, once they can go elsewhere.
+
+    `keruen leverage RUS --over TJK --send-home 20 --json`
+
+    `keruen leverage --system eurasia`
+    """
+    from keruen.leverage import leverage, read_matrix, told
+
+    if holder is None and system is None:
+        raise VocabularyError("Name a holder (keruen leverage RUS --over TJK) or a system (--system eurasia).")
+    money = read_matrix(matrix) if matrix is not None else None
+    found = leverage(holder, over, system=system, year=year, draws=draws, seed=seed, money=money, as_of=as_of)
+    told_ = (
+        told(found, sent_home_part=None if send_home is None else send_home / 100) if as_json and out is None else None
+    )
+    give(
+        found.table,
+        show=["over", "holder", "income_usd", "people", "dependence", "outside", "gross", "gross_low80", "gross_high80",
+              "cost", "net"],
+        told=told_, as_json=as_json, format=format, out=out, force=force,
+    )  # fmt: skip
+
+
+@app.command()
+def shock(
+    host: Annotated[str, typer.Argument(help="The host whose economy is shocked.", show_default=False)],
+    growth: Annotated[float | None, typer.Option(help="Real growth, percent: -3.8, not -0.038.")] = None,
+    currency: Annotated[float | None, typer.Option(help="Change of what its currency buys in USD, percent.")] = None,
+    year: Annotated[int | None, typer.Option(help="Year of the shock; the model learns from the years before.")] = None,
+    receiver: Annotated[list[str] | None, typer.Option("--receiver", help="A place; give it again for more.")] = None,
+    as_of: AsOf = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    format: Format = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """What a change of a host's growth and currency does to those who receive from it; and what happened, if past.
+
+    `keruen shock RUS --growth -3.8 --currency -45`
+
+    `keruen shock RUS --year 2015 --json`
+    """
+    from keruen.passthrough import shock, told
+
+    found = shock(host, growth=growth, currency=currency, year=year, receivers=receiver, as_of=as_of, seed=seed)
+    give(
+        found.rows,
+        show=["place", "exposure", "change", "change_low80", "change_high80", "low80", "high80", "dependence",
+              "gdp_points", "happened"],
+        told=told(found) if as_json and out is None else None, as_json=as_json, format=format, out=out, force=force,
+    )  # fmt: skip
+    if not (as_json or format or out):
+        print(found.sentence)

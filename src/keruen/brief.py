@@ -672,16 +672,64 @@ def _year_rows(table: pl.DataFrame) -> pl.DataFrame:
 def _register_section(asked: _Asked, net: _Net | None) -> dict[str, Any]:
     section = _section("register", "What is counted at home, and what the other end says")
     flows = asked(asked.code, ["immigration", "emigration"], stream="all")
-    totals = _year_rows(_totals(flows).filter(pl.col("basis").is_null() | (pl.col("basis") == "residence")))
+    totals = _year_rows(_totals(flows))
     totals = totals.filter(
         pl.col("status").is_in([*COUNTED, "estimate", "press", "survey"]) & pl.col("copy_of").is_null()
     )
     if totals.is_empty():
-        _says(section, _unreported("yearly arrivals and departures", asked))
+        _says(section, _unreported("yearly totals of arrivals and departures", asked))
     else:
         _register_table(section, asked, net, totals)
+    _foreigners(section, asked, flows)
     _partners(section, asked, flows)
     return section
+
+
+def _foreigners(section: dict[str, Any], asked: _Asked, flows: pl.DataFrame) -> None:
+    """Arrivals of foreign citizens alone: a part of the arrivals, never set beside them as a rival."""
+    name = Said(asked.name, "name")
+    told = _year_rows(
+        flows.filter((pl.col("measure") == "immigration") & pl.col("value").is_not_null() & pl.col("copy_of").is_null())
+    )
+    totals = told.filter(pl.col("counterpart").is_null() & (pl.col("group") == "citizenship=foreign"))
+    if len(totals):
+        lines: list[list[Parts]] = [
+            [[Said(str(r["start"].year))], [number(r)], _source_cell(r)]
+            for r in totals.sort("start", "known", descending=True).head(YEARS_SHOWN).iter_rows(named=True)
+        ]
+        _shows(
+            section,
+            _table(
+                say("Arrivals of foreign citizens in {name}, persons a year: nationals are left out", name=name),
+                [["Year"], ["Persons"], ["Source"]],
+                lines,
+            ),
+        )
+    parts = told.filter(
+        (pl.col("basis") == "citizenship")
+        & (pl.col("group") == "all")
+        & pl.col("counterpart").is_not_null()
+        & ~pl.col("counterpart").str.starts_with("_")
+    )
+    if len(parts):
+        at: date = parts["start"].max()  # type: ignore[assignment]
+        top = parts.filter(pl.col("start") == at).sort("value", "counterpart", descending=[True, False])
+        lines = [
+            [[Said(_named(r["counterpart"]), "name")], [number(r)], [_edition(r["release"])]]
+            for r in top.head(ROWS_SHOWN).iter_rows(named=True)
+        ]
+        _shows(
+            section,
+            _table(
+                say("Arrivals in {name} by citizenship in {year}, persons", name=name, year=Said(str(at.year))),
+                [["Citizens of"], ["Persons"], ["Source"]],
+                lines,
+            ),
+        )
+
+
+def _named(code: str) -> str:
+    return places()[code].name if code in places() else code
 
 
 def _register_table(section: dict[str, Any], asked: _Asked, net: _Net | None, totals: pl.DataFrame) -> None:
@@ -839,7 +887,7 @@ def _bilateral(table: pl.DataFrame, end: str) -> pl.DataFrame:
 def _comparison_day(table: pl.DataFrame) -> date | None:
     """The newest day of which two editions of one family tell many corridors, else the newest day that one does."""
     days = table.group_by("start", "release").agg(pl.struct("place", "counterpart").n_unique().alias("corridors"))
-    days = days.filter(pl.col("corridors") >= 0.3 * pl.col("corridors").max())
+    days = days.filter(pl.col("corridors") >= pl.min_horizontal(0.3 * pl.col("corridors").max(), 10))
     if days.is_empty():
         return None
     families = {k: figures.family_of(k) for k in days["release"].unique()}
@@ -874,7 +922,7 @@ def _corridor_table(
     body: list[list[Parts]] = []
     for code in order:
         told = by_end[code]
-        line: list[Parts] = [[Said(places()[code].name if code in places() else code, "name")]]
+        line: list[Parts] = [[Said(_named(code), "name")]]
         line += [[number(told[k])] if k in told else [] for k in wide]
         if narrow:
             cell: Parts = []

@@ -54,6 +54,7 @@ RC = {
     "text.parse_math": False,  # a dollar sign in a user's title is a dollar sign
 }
 ACRONYMS = {"oecd", "unhcr", "unsd", "cepii", "ilostat", "knomad", "ucdp", "unpd"}
+WORDS = {"net", "of", "and", "by", "in", "to", "new", "the"}
 _drawing = Lock()  # matplotlib's settings are one for the whole process
 
 
@@ -198,7 +199,13 @@ def label(release: str, source: str | None = None) -> str:
     if release.startswith("page-"):
         return card.publisher or card.title
     release = re.sub(r"-(\d{4})-\d{2}$", r"-\1", release)  # the month of an edition would fill the line
-    return " ".join(w.upper() if len(w) <= 3 or w in ACRONYMS else w.capitalize() for w in release.split("-"))
+    short = (w.upper() if (len(w) <= 3 and w not in WORDS) or w in ACRONYMS else w for w in release.split("-"))
+    return " ".join(w if i else w[:1].upper() + w[1:] for i, w in enumerate(_capitals(short)))
+
+
+def _capitals(words: Iterable[str]) -> list[str]:
+    """Names begin with a capital, small words inside a name do not."""
+    return [w if w in WORDS else w[:1].upper() + w[1:] for w in words]
 
 
 def year(at: date) -> float:
@@ -336,6 +343,11 @@ def _one_place(rows: pl.DataFrame, what: str) -> str:
 
 
 # ---------------------------------------------------------------- parts of figures
+
+
+def _margin(names: Iterable[str], least: float = 96, most: float = 200) -> float:
+    """Room for the names at the ends of lines, in points."""
+    return min(most, max(least, 26 + 5.5 * max((len(n) for n in names), default=0)))
 
 
 def _axes(canvas: Any, left: float, right: float, bottom: float, top: float) -> Any:
@@ -525,7 +537,8 @@ def net_migration_by_edition(
     shaded = any(x["low"] is not None and x["high"] is not None for _, r in annual for x in r)
 
     def draw(canvas: Any) -> None:
-        ax = _axes(canvas, 52, 120, 28, 58)
+        named = [label(k[0], k[2]) for k, r in annual if len(r) > 2]
+        ax = _axes(canvas, 52, _margin(named), 28, 58)
         ends: list[tuple[float, float, str, str]] = []
         handles = []
         for i, ((release, _, source), points) in enumerate(steps):
@@ -682,7 +695,7 @@ def stock_by_edition(claims: pl.DataFrame, *, since: int = 1990, as_of: date | N
     unit, word = _scale(x["value"] for x in drawn)
 
     def draw(canvas: Any) -> None:
-        ax = _axes(canvas, 52, 176, 28, 26)
+        ax = _axes(canvas, 52, _margin(_named(k[0], k[2], r) for k, r in series), 28, 26)
         ends = []
         own_editions = [k for k, _ in lines if family_of(k[0]).startswith("un-")]
         for i, (key, mine) in enumerate(lines):

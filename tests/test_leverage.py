@@ -1,5 +1,6 @@
 """Leverage: the formula's laws, a slow twin, ranks, the union's price, the network."""
 
+from importlib import import_module
 from time import process_time
 
 import numpy as np
@@ -8,8 +9,9 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keruen import leverage as room
 from keruen.errors import NoEvidence, VocabularyError
+
+room = import_module("keruen.leverage")  # the package's own name is the function
 
 PART = st.floats(0, 1)
 CODES = ["KAZ", "KGZ", "RUS", "TJK"]
@@ -298,3 +300,120 @@ def test_closed_node__loss_after_people_moved_on():
 def test_dominant__more_than_half():
     assert room.dominant({"RUS": 1.0, "KAZ": 1.0}) is None
     assert room.dominant({}) is None
+
+
+# ---------------------------------------------------------------- on the packaged evidence
+
+
+@pytest.fixture(scope="module")
+def base():
+    return room.ground(2021)
+
+
+@pytest.mark.packaged
+def test_leverage__russia_over_its_neighbours(base):
+    told = room.leverage(system="eurasia", base=base, draws=100)
+    assert told.absent == ("TKM",)
+    gross = {r["over"]: r["gross"] for r in told.table.filter(told.table["holder"] == "RUS").iter_rows(named=True)}
+    assert gross["TJK"] > gross["KGZ"] > gross["UZB"] > gross["KAZ"] >= 0
+    ranked = told.ranks.filter((told.ranks["holder"] == "RUS") & (told.ranks["over"] == "KAZ"))
+    assert ranked["p_last"].item() > 0.95  # of those that report, Kazakhstan is the least vulnerable
+    assert told.ids["TJK"]
+
+
+@pytest.mark.packaged
+def test_leverage__own_matrix_and_sending_home(base):
+    import polars as pl
+
+    money = pl.DataFrame({"receiving": ["TJK"], "sending": ["RUS"], "usd": [1e9]})
+    told = room.leverage("RUS", "TJK", base=base, draws=20, money=money)
+    assert told.table["income_usd"].item() == 1e9
+    plain = room.told(told, sent_home_part=0.2)
+    lost = plain["pairs"][0]["sent_home"]
+    assert lost["income_lost_at_once_usd"] == pytest.approx(2e8)
+    assert 0 < lost["income_lost_usd"] < 2e8
+    assert lost["months_of_reserves"] is None
+
+
+@pytest.mark.packaged
+def test_leverage__missing_product_and_nobody_reported(base):
+    from dataclasses import replace
+
+    with pytest.raises(NoEvidence, match="No GDP of TJK in 2021"):
+        room.leverage("RUS", "TJK", base=replace(base, gdp={}), draws=2)
+    with pytest.raises(NoEvidence, match="Nobody reported remittances received in TKM"):
+        room.leverage("RUS", "TKM", base=base, draws=2)
+    with pytest.raises(NoEvidence, match="Nobody reported"):
+        room.ground(1950)
+
+
+@pytest.mark.packaged
+def test_read_matrix__faults(tmp_path):
+    from keruen.errors import FaultyTable, UnreadableSource
+
+    bad = tmp_path / "bad.csv"
+    bad.write_text("receiving,sending,usd\nTJK,RUS,-3\n,RUS,5\n")
+    with pytest.raises(FaultyTable, match="2 faults"):
+        room.read_matrix(bad)
+    bad.write_text("receiving,sending,usd\nTJK,RUS,a lot\n")
+    with pytest.raises(UnreadableSource, match="not a CSV"):
+        room.read_matrix(bad)
+    bad.write_bytes(b"")
+    with pytest.raises(UnreadableSource, match="not a CSV"):
+        room.read_matrix(bad)
+
+
+@pytest.mark.packaged
+@pytest.mark.slow
+def test_leverage__the_whole_world_in_time(base):
+    begun = process_time()
+    told = room.leverage(system="world", base=base, draws=1000)
+    assert process_time() - begun < 40  # on two cores 20 s are promised
+    assert len(told.table) > 5000
+    assert (told.table["gross"].drop_nulls() >= 0).all()
+
+
+# ---------------------------------------------------------------- figures
+
+
+@pytest.mark.packaged
+def test_figures__say_what_they_show(base, tmp_path):
+    from keruen import figures_remittances as figures
+
+    told = room.leverage(system="eurasia", base=base, draws=30)
+    drawn = figures.asymmetry(told.table, year=2021)
+    assert "Russia over Tajikistan" in drawn.svg
+    assert "largest is Russia over Tajikistan" in drawn.alt
+    drawn.save(tmp_path / "a.png")
+    with pytest.raises(NoEvidence, match="nothing to draw"):
+        figures.asymmetry(told.table.clear(), year=2021)
+
+
+def test_figures__matrix_and_shock():
+    import polars as pl
+
+    from keruen import figures_remittances as figures
+
+    r = money([[0, 2e9], [np.nan, 0]], ["TJK", "RUS"])
+    drawn = figures.corridor_matrix(r, ["TJK", "RUS"], year=2021)
+    assert "from Russia to Tajikistan, 2.0 billion" in drawn.alt
+    assert "2.0 bn" in drawn.svg
+    rows = pl.DataFrame(
+        {
+            "place": ["TJK", "KGZ"],
+            "change": [-26.0, -14.0],
+            "change_low80": [-35.0, -26.0],
+            "change_high80": [-16.0, -4.0],
+            "low80": [-37.0, -36.0],
+            "high80": [-1.0, 27.0],
+            "happened": [-66.0, None],
+            "surprising": [True, None],
+        }
+    )
+    drawn = figures.shock_fan(rows, "RUS", year=2015)
+    assert "the deepest is Tajikistan, -26%" in drawn.alt
+    assert "happened, outside" in drawn.svg
+    with pytest.raises(NoEvidence, match="nothing to draw"):
+        figures.shock_fan(rows.clear(), "RUS", year=2015)
+    with pytest.raises(NoEvidence, match="nothing to draw"):
+        figures.corridor_matrix(r * np.nan, ["TJK", "RUS"], year=2021)

@@ -11,6 +11,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keruen import store
 from keruen.contract import claims, ids
 from keruen.errors import FaultyTable, InfeasibleMargins, NoEvidence, VocabularyError
 from keruen.estimators import corridors
@@ -346,3 +347,90 @@ def test_filled_incomes__by_subregion_and_told():
     assert filled == ["TJK"]
     with pytest.raises(NoEvidence, match="or of any place near it"):
         room.filled_incomes({}, ["KAZ"])
+
+
+# ---------------------------------------------------------------- on the packaged evidence
+
+
+@pytest.mark.packaged
+def test_remittances__tajikistan_keeps_three_things_apart():
+    told = room.remittances("TJK", since=2012, until=2017, draws=100)
+    reported = told.hosts.filter((pl.col("method") == "reported") & (pl.col("place") == "RUS"))
+    pages = {(r["year"], round(r["usd"] / 1e6)) for r in reported.iter_rows(named=True)}
+    assert {(2012, 3651), (2013, 4155), (2014, 3831), (2015, 1278), (2016, 1929), (2017, 2536)} <= pages
+    assert set(told.shares.filter(pl.col("counterpart") == "RUS")["measure"]) == {"money_transfers"}
+    published = told.shares.filter((pl.col("measure") == "remittances_share_gdp") & (pl.col("year") == 2014))
+    assert set(published["share_gdp"].round(1)) == {37.1}
+    assert set(published["derived"]) == {True, False}
+    plain = room.told(told)
+    year = next(y for y in plain["years"] if y["year"] == 2015)
+    assert {c["measure"] for c in year["claims"]} >= {"money_transfers", "remittances_received"}
+    assert {f["method"] for f in year["from"]} == {"reported", "ratha_shaw"}
+
+
+@pytest.mark.packaged
+def test_shares__kyrgyzstan_2018_and_russia_s_part_of_tajik_product():
+    made = room.shares(store.evidence("KGZ", room.MONEY)).filter(pl.col("year") == 2018)
+    told = made.filter((pl.col("measure") == "remittances_share_gdp") & ~pl.col("derived"))
+    assert told["share_gdp"].round(1).to_list() == [32.5]
+    rows = room.shares(store.evidence("TJK", room.MONEY)).filter(
+        (pl.col("measure") == "money_transfers") & (pl.col("gdp_release") == "world-bank-wdi-2026")
+    )
+    got = {r["year"]: round(r["share_gdp"], 1) for r in rows.sort("value_usd", descending=True).iter_rows(named=True)}
+    assert [got[y] for y in (2012, 2013, 2015, 2016, 2017)] == [47.8, 49.2, 15.5, 27.6, 33.7]
+
+
+@pytest.mark.packaged
+def test_share_search__no_37_percent_came_from_russia():
+    found = room.share_search("TJK", 36, 38, sender="RUS")
+    assert not found.rows.filter("within").is_empty()
+    assert "none of them means money from Russia" in found.sentence
+
+
+@pytest.mark.packaged
+def test_remittance_matrix__near_the_published_ones():
+    for release, edition, floor in (
+        ("world-bank-remittances-2018-04", "un-ims-2017", 0.98),
+        ("world-bank-remittances-2022-12", "un-ims-2020", 0.99),
+    ):
+        theirs = room.published_matrix(release)
+        inflows = theirs.sum("sending", skipna=True)
+        made = room.remittance_matrix(
+            theirs.attrs["year"], edition=edition, inflows=inflows.where(inflows > 0), prices="ppp"
+        )
+        near = corridors.compare_matrices(made, theirs)
+        assert near.correlation > floor
+        assert len(near.differences) == 10
+        sums = made.isel(draw=0).sum("sending")
+        for place in ("TJK", "MEX", "PHL"):
+            assert float(sums.sel(receiving=place)) == pytest.approx(float(inflows.sel(receiving=place)), rel=1e-9)
+
+
+@pytest.mark.packaged
+def test_remittance_matrix__draws_and_what_was_known():
+    made = room.remittance_matrix(2016, draws=8, as_of="2018-05-03")
+    assert set(made.attrs["editions"]) == {"un-ims-2015", "un-ims-2017"}
+    assert made.sizes["draw"] == 8
+    again = room.remittance_matrix(2016, draws=8, as_of="2018-05-03")
+    np.testing.assert_array_equal(made.values, again.values)
+    with pytest.raises(NoEvidence, match="received in 2017"):  # it came out after that day
+        room.remittance_matrix(2017, as_of="2018-05-03")
+    with pytest.raises(NoEvidence, match="No edition of the stock"):
+        room.world_stocks(1970)
+    with pytest.raises(VocabularyError, match="not an edition"):
+        room.remittance_matrix(2017, edition="un-ims-2024", as_of="2018-05-03")
+    with pytest.raises(VocabularyError, match="not a price level"):
+        room.remittance_matrix(2017, prices="pppp")
+
+
+@pytest.mark.packaged
+def test_remittances__nobody_reported():
+    with pytest.raises(NoEvidence, match="Nobody reported remittances"):
+        room.remittances("VAT")
+
+
+@pytest.mark.packaged
+def test_ranking__tajikistan_is_among_the_first():
+    told = room.ranking("TJK", since=2014, until=2014)
+    assert told["rank"].max() <= 3
+    assert told["of"].min() > 100

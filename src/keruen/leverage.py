@@ -541,6 +541,8 @@ class Leverage:
         What went in beside the evidence, in words.
     absent
         Places for which nobody reported what is needed.
+    ids
+        Claims of money and product that each place's figures rest on.
     """
 
     year: int
@@ -550,6 +552,7 @@ class Leverage:
     assumptions: tuple[str, ...] = field(repr=False)
     absent: tuple[str, ...] = field(repr=False)
     releases: tuple[str, ...] = field(repr=False)
+    ids: dict[str, tuple[str, ...]] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -564,6 +567,7 @@ class Ground:
     population: dict[str, float] = field(repr=False)
     income: xr.DataArray = field(repr=False)
     labour: dict[str, float] = field(repr=False)
+    ids: dict[str, tuple[str, ...]] = field(repr=False)
     releases: tuple[str, ...] = field(repr=False)
 
 
@@ -613,11 +617,16 @@ def ground(year: int | None = None, *, as_of: Any = None) -> Ground:
     def values(table: pl.DataFrame) -> dict[str, float]:
         return dict(table.select("place", "value").iter_rows())
 
+    rests: dict[str, list[str]] = {}
+    for table in (inflows, tables["gdp"]):
+        for place, key in table.select("place", "id").iter_rows():
+            rests.setdefault(place, []).append(key)
     used = {*stocks, *inflows["release"], *people["release"], *(r for t in tables.values() for r in t["release"])}
     return Ground(
         year=at, stocks=stocks, known=known_hosts(list(stocks)), inflows=inflows, gdp=values(tables["gdp"]),
         population=values(people), income=filled_incomes(values(tables["gdp_per_capita"]), codes)[0],
-        labour=values(tables["labour_force"]), releases=tuple(sorted(str(u) for u in used)),
+        labour=values(tables["labour_force"]),
+        ids={place: tuple(keys) for place, keys in rests.items()}, releases=tuple(sorted(str(u) for u in used)),
     )  # fmt: skip
 
 
@@ -788,7 +797,7 @@ def leverage(
             made, people, usd = _drawn(base, there[begin : begin + 12], *options)
             tables.append(_tabled(made, people, usd, [held] if held else codes, empty=False))
         table = pl.concat(tables).sort("gross", descending=True, nulls_last=True)
-        return Leverage(base.year, None, table, pl.DataFrame(), ASSUMED, absent, base.releases)
+        return Leverage(base.year, None, table, pl.DataFrame(), ASSUMED, absent, base.releases, base.ids)
     both = held is not None and held not in there and held in reported and held in base.gdp and held in base.population
     made, people, usd = _drawn(base, [*there, held] if both and held is not None else there, *options)
     holders = [held] if held else ([p.code for p in members_of(system)] if system else codes)
@@ -807,9 +816,8 @@ def leverage(
             ).sort("rank")
         )  # fmt: skip
     kept = made.sel(over=there, holder=[h for h in holders if h in codes])
-    return Leverage(
-        base.year, kept, table, pl.concat(ranked) if ranked else pl.DataFrame(), ASSUMED, absent, base.releases
-    )
+    ranking = pl.concat(ranked) if ranked else pl.DataFrame()
+    return Leverage(base.year, kept, table, ranking, ASSUMED, absent, base.releases, base.ids)
 
 
 def leverage_over_time(

@@ -1,0 +1,245 @@
+"""Figures of money along corridors: from whom, which way dependence runs, who holds whom, what a shock brings.
+
+Each takes tables that were computed elsewhere and computes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+import xarray as xr
+
+from keruen.errors import NoEvidence
+from keruen.figures import (
+    GRID,
+    INK,
+    VIVID,
+    Figure,
+    _axes,
+    _calendar,
+    _figure,
+    _key,
+    _labels,
+    _name,
+    _note,
+    _readable,
+    _zero,
+)  # fmt: skip
+
+
+def hosts(rows: pl.DataFrame, place: str, *, top: int = 4, ids: Sequence[str] = ()) -> Figure:
+    """From whom a place receives, percent of its product: bands of the model, squares of published matrices, reports.
+
+    Parameters
+    ----------
+    rows
+        ``hosts`` of :func:`keruen.remittances.remittances`.
+    place
+        Its code.
+    top
+        How many hosts.
+    ids
+        Claims beside those that `rows` name.
+    """
+    told = rows.filter(pl.col("share_gdp").is_not_null() & (pl.col("place") != place))
+    if told.is_empty():
+        raise NoEvidence(f"There is nothing to draw: no hosts of {_name(place)} with a share of its product.")
+    order = told.group_by("place").agg(pl.col("share_gdp").max()).sort("share_gdp", "place", descending=[True, False])
+    chosen = order["place"].head(top).to_list()
+    first, last = int(told["year"].min()), int(told["year"].max())  # type: ignore[arg-type]
+
+    def draw(canvas: Any) -> None:
+        ax = _axes(canvas, 46, 120, 28, 52)
+        ends = []
+        for i, host in enumerate(chosen):
+            colour = VIVID[i % len(VIVID)]
+            mine = told.filter(pl.col("place") == host).sort("year")
+            model = mine.filter(~pl.col("method").is_in(["reported", "published"]))
+            if len(model):
+                per = (model["share_gdp"] / model["usd"]).to_numpy()
+                x = model["year"].to_numpy() + 0.5
+                ax.plot(x, model["share_gdp"], color=colour, linewidth=1.6)
+                ax.fill_between(x, per * model["low80"].to_numpy(), per * model["high80"].to_numpy(), color=colour,
+                                alpha=0.18, linewidth=0)  # fmt: skip
+                ends.append((float(x[-1]), float(model["share_gdp"][-1]), _name(host), colour))
+            for method, mark in (("published", "s"), ("reported", "o")):
+                points = mine.filter(pl.col("method") == method)
+                face = colour if method == "reported" else "white"
+                ax.plot(
+                    points["year"] + 0.5, points["share_gdp"], mark, color=colour, markersize=5, markerfacecolor=face
+                )
+        ax.set_ylim(bottom=0)
+        _calendar(ax, first, last + 1.2)
+        _zero(ax)
+        _readable(ax)
+        _labels(ax, ends, 1.02)
+        _note(
+            ax,
+            "percent of gross domestic product · line and band: inflows spread by stocks and incomes, 80% over rival",
+            34,
+        )
+        _note(
+            ax, "editions · square: the World Bank's matrix · dot: transfers that banks reported, another quantity", 22
+        )
+
+    names = ", ".join(_name(h) for h in chosen)
+    alt = f"Money received by {_name(place)} from {names}, percent of product, {first} to {last}."
+    peak = told.filter(pl.col("method") == "reported").sort("share_gdp", descending=True).head(1)
+    if len(peak):
+        row = peak.row(0, named=True)
+        alt += f" Reported transfers from {_name(row['place'])} were at most {row['share_gdp']:.0f}% ({row['year']})."
+    behind = [x for line in told["ids"] for x in line.split()]
+    return _figure("hosts", f"From whom {_name(place)} receives money", alt, [*behind, *ids], (720, 360), draw)
+
+
+def corridor_matrix(money: xr.DataArray, places: Sequence[str], *, year: int, ids: Sequence[str] = ()) -> Figure:
+    """Remittances between a few places: rows receive, columns send; the area of a square is the money.
+
+    Parameters
+    ----------
+    money
+        USD, dims (receiving, sending); absent cells are left empty, and so are zeros.
+    places
+        Which ones.
+    year
+        Of what.
+    ids
+        Claims that it rests on.
+    """
+    table = money.reindex(receiving=list(places), sending=list(places)).values.astype(float)
+    if np.isnan(table).all():
+        raise NoEvidence("There is nothing to draw: no corridor between these places is known.")
+    n, most = len(places), float(np.nanmax(table))
+
+    def draw(canvas: Any) -> None:
+        ax = _axes(canvas, 96, 16, 16, 86)
+        ax.grid(visible=False)
+        for i in range(n):
+            ax.axhline(i, color=GRID, linewidth=0.6, zorder=0)
+            ax.axvline(i, color=GRID, linewidth=0.6, zorder=0)
+            for j in range(n):
+                value = table[i, j]
+                if i == j or np.isnan(value) or value <= 0:
+                    continue
+                ax.scatter(j, i, s=1900 * value / most, marker="s", color=VIVID[3], alpha=0.35, linewidth=0)
+                if value > 1e6:
+                    text = f"{value / 1e9:.1f} bn" if value >= 1e9 else f"{value / 1e6:,.0f} m"
+                    ax.text(j, i, text, ha="center", va="center", fontsize=8, color=INK,
+                            bbox={"facecolor": "white", "alpha": 0.6, "linewidth": 0, "pad": 0.6})  # fmt: skip
+        ax.set_xlim(-0.6, n - 0.4)
+        ax.set_ylim(n - 0.4, -0.6)
+        ax.set_xticks(range(n), [_name(p) for p in places], rotation=20, ha="left")
+        ax.xaxis.tick_top()
+        ax.set_yticks(range(n), [_name(p) for p in places])
+        ax.tick_params(length=0)
+        for side in ax.spines.values():
+            side.set_visible(False)
+        _note(ax, f"USD in {year} · columns send, rows receive · smaller than a million: no number", 74)
+
+    i, j = np.unravel_index(int(np.nanargmax(table)), table.shape)
+    alt = (
+        f"Square table of remittances between {n} places in {year}; the largest goes from {_name(places[int(j)])} to "
+        f"{_name(places[int(i)])}, {most / 1e9:.1f} billion USD."
+    )
+    return _figure("corridors-of-money", f"Who sends to whom, {year}", alt, ids, (620, 96 + 62 * n), draw)
+
+
+def asymmetry(table: pl.DataFrame, *, year: int, top: int = 12, ids: Sequence[str] = ()) -> Figure:
+    """Who holds whom: what the place would lose for good against what the holder would lose without its workers.
+
+    Parameters
+    ----------
+    table
+        Of :func:`keruen.leverage.leverage`.
+    year
+        Of what.
+    top
+        How many pairs, the largest gross leverage first.
+    ids
+        Claims that it rests on.
+    """
+    told = table.drop_nulls("gross").sort("gross", descending=True).head(top)
+    told = told.filter(pl.col("gross") > 0.05)
+    if told.is_empty():
+        raise NoEvidence("There is nothing to draw: no holder could take a twentieth of a percent from anybody here.")
+    names = [f"{_name(r['holder'])} over {_name(r['over'])}" for r in told.iter_rows(named=True)]
+
+    def draw(canvas: Any) -> None:
+        ax = _axes(canvas, 26 + 5.4 * max(len(n) for n in names), 26, 30, 54)
+        ax.grid(axis="y", visible=False)
+        ax.grid(axis="x", color=GRID, linewidth=0.6)
+        for i, r in enumerate(told.iter_rows(named=True)):
+            ax.plot([0, r["dependence"]], [i, i], color=GRID, linewidth=7, solid_capstyle="butt", zorder=1)
+            ax.plot([r["gross_low80"], r["gross_high80"]], [i, i], color=VIVID[0], linewidth=2, zorder=2)
+            ax.plot(r["gross"], i, "o", color=VIVID[0], markersize=6, zorder=3)
+            if r["cost"] is not None:
+                ax.plot(r["cost"], i, "D", color=VIVID[3], markersize=5, zorder=3)
+        ax.set_yticks(range(len(names)), names)
+        ax.set_ylim(len(names) - 0.4, -0.6)
+        ax.set_xlim(left=0)
+        ax.tick_params(axis="y", length=0)
+        _key(ax, [("gross leverage, 80%", VIVID[0], "o"), ("holder's own dependence", VIVID[3], "D")], 36)
+        _note(
+            ax,
+            f"percent of the place's product, and of the holder's, {year} · grey: all from the holder",
+            18,
+        )
+
+    first = told.row(0, named=True)
+    alt = (
+        f"Pairs of holder and place by gross leverage in {year}. The largest is {names[0]}: {first['gross']:.1f}% of "
+        f"its product ({first['gross_low80']:.1f} to {first['gross_high80']:.1f})."
+    )
+    return _figure("leverage", f"Who holds whom, {year}", alt, ids, (720, 110 + 24 * len(names)), draw)
+
+
+def shock_fan(rows: pl.DataFrame, host: str, *, year: int, words: str = "", ids: Sequence[str] = ()) -> Figure:
+    """What a shock to a host is expected to do to receivers, with intervals, and what happened.
+
+    Parameters
+    ----------
+    rows
+        ``rows`` of :func:`keruen.passthrough.shock`.
+    host, year
+        Whose shock, and when.
+    words
+        What the shock is, for the note.
+    ids
+        Claims that it rests on.
+    """
+    told = rows.sort("change")
+    if told.is_empty():
+        raise NoEvidence("There is nothing to draw: no receiver was told.")
+    names = [_name(p) for p in told["place"]]
+
+    def draw(canvas: Any) -> None:
+        ax = _axes(canvas, 26 + 5.6 * max(len(n) for n in names), 26, 30, 54)
+        ax.grid(axis="y", visible=False)
+        ax.grid(axis="x", color=GRID, linewidth=0.6)
+        for i, r in enumerate(told.iter_rows(named=True)):
+            ax.plot([r["low80"], r["high80"]], [i, i], color=VIVID[3], alpha=0.25, linewidth=8, solid_capstyle="butt")
+            ax.plot([r["change_low80"], r["change_high80"]], [i, i], color=VIVID[3], linewidth=3, solid_capstyle="butt")
+            ax.plot(r["change"], i, "|", color=INK, markersize=12)
+            if r["happened"] is not None:
+                mark = "X" if r["surprising"] else "o"
+                ax.plot(r["happened"], i, mark, color=VIVID[0], markersize=6, zorder=4)
+        ax.axvline(0, color=INK, linewidth=1)
+        ax.set_yticks(range(len(names)), names)
+        ax.set_ylim(len(names) - 0.4, -0.6)
+        ax.tick_params(axis="y", length=0)
+        keys = [("effect, 80%", VIVID[3], "s")]
+        if told["happened"].null_count() < len(told):
+            keys += [("happened", VIVID[0], "o"), ("happened, outside", VIVID[0], "X")]
+        _key(ax, keys, 36)
+        _note(ax, f"change of all remittances received in {year}, percent · pale: the whole year, 80%{words}", 18)
+
+    worst = told.row(0, named=True)
+    alt = (
+        f"Expected change of remittances by receiver after the shock to {_name(host)} in {year}; the deepest is "
+        f"{names[0]}, {worst['change']:.0f}% ({worst['change_low80']:.0f} to {worst['change_high80']:.0f})"
+        + (f", where it was {worst['happened']:.0f}%." if worst["happened"] is not None else ".")
+    )
+    return _figure("shock", f"A shock to {_name(host)}, {year}", alt, ids, (720, 110 + 24 * len(names)), draw)

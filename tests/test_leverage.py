@@ -348,6 +348,23 @@ def test_leverage__missing_product_and_nobody_reported(base):
 
 
 @pytest.mark.packaged
+def test_union_price__kyrgyz_accession():
+    told = room.union_price()
+    given_ = {i.name: i for i in told.inputs}
+    assert given_["stock"].value == 507_400
+    assert given_["stock"].ids
+    assert given_["banned"].value == 0
+    assert "floor" in given_["banned"].because
+    parts = {r["part"]: r for r in told.table.iter_rows(named=True)}
+    assert parts["bans"]["usd"] == 0
+    assert 0.1e9 < parts["permits"]["low80"] < parts["permits"]["usd"] < parts["permits"]["high80"] < 0.6e9
+    more = room.union_price(banned=(20_000, 10_000, 40_000), because="a test")
+    assert more.table["usd"][2] > told.table["usd"][2]
+    with pytest.raises(NoEvidence, match="Nobody counted the citizens of MEX"):
+        room.union_price("MEX")
+
+
+@pytest.mark.packaged
 def test_read_matrix__faults(tmp_path):
     from keruen.errors import FaultyTable, UnreadableSource
 

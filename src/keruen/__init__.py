@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from keruen.estimators.stocks import transitions as transitions
     from keruen.leverage import leverage as leverage
     from keruen.passthrough import shock as shock
+    from keruen.flows import flows as flows
     from keruen.places import place as place
     from keruen.places import system as system
     from keruen.provenance import cite as cite
@@ -47,6 +48,7 @@ _PUBLIC = {
     "evidence": "store",
     "leverage": "leverage",
     "outlier": "tipping",
+    "flows": "flows",
     "place": "places",
     "remittance_matrix": "remittances",
     "remittances": "remittances",

@@ -20,42 +20,52 @@ if TYPE_CHECKING:
     from keruen.disagreement import double_entry as double_entry
     from keruen.disagreement import revisions as revisions
     from keruen.estimators.stocks import transitions as transitions
+    from keruen.flows import flows as flows
+    from keruen.labour import labour as labour
     from keruen.leverage import leverage as leverage
     from keruen.passthrough import shock as shock
-    from keruen.flows import flows as flows
     from keruen.places import place as place
     from keruen.places import system as system
     from keruen.provenance import cite as cite
     from keruen.remittances import remittance_matrix as remittance_matrix
     from keruen.remittances import remittances as remittances
+    from keruen.score import score_flows as score_flows
     from keruen.snapshot import covariates as covariates
     from keruen.store import add as add
     from keruen.store import evidence as evidence
     from keruen.store import sources as sources
     from keruen.store import sql as sql
     from keruen.store import trace as trace
+    from keruen.streams import breaks as breaks
+    from keruen.streams import events as events
+    from keruen.streams import streams as streams
     from keruen.tipping import outlier as outlier
     from keruen.tipping import tipping as tipping
 
 _PUBLIC = {
     "add": "store",
+    "breaks": "streams",
     "brief": "brief",
     "cite": "provenance",
     "compare": "disagreement",
     "covariates": "snapshot",
     "disagreement": "disagreement",
     "double_entry": "disagreement",
+    "events": "streams",
     "evidence": "store",
+    "flows": "flows",
+    "labour": "labour",
     "leverage": "leverage",
     "outlier": "tipping",
-    "flows": "flows",
     "place": "places",
     "remittance_matrix": "remittances",
     "remittances": "remittances",
     "revisions": "disagreement",
+    "score_flows": "score",
     "shock": "passthrough",
     "sources": "store",
     "sql": "store",
+    "streams": "streams",
     "system": "places",
     "tipping": "tipping",
     "trace": "store",

@@ -759,3 +759,57 @@ def told(found: Labour, thresholds: Sequence[tuple[int, float]] = ()) -> dict[st
         },
         "sources": list(found.sources),
     }  # fmt: skip
+
+
+def table(found: Labour) -> pl.DataFrame:
+    """Medians and 80% intervals by year: persons present, year averages."""
+    plain = by_year(found)
+    columns: dict[str, Any] = {"year": plain["years"]}
+    for name in ("registered", "unregistered", "total", "ratio"):
+        for end in ("median", "low80", "high80"):
+            columns[name if end == "median" else f"{name}_{end}"] = plain[name][end]
+    return pl.DataFrame(columns)
+
+
+def _round(value: float) -> str:
+    """Two figures that count, in words."""
+    if value <= 0:
+        return "0"
+    digits = -int(np.floor(np.log10(value))) + 1
+    return f"{round(value, digits):,.0f}"
+
+
+def sentences(found: Labour, thresholds: Sequence[tuple[int, float]] = ()) -> list[str]:
+    """The answer in sentences: the last statement's year, its probability, what moved it, what is assumed."""
+    plain = told(found, thresholds)
+    years = plain["years"]
+    asked = found.statements[0].years[0][0] if found.statements else years[-1]
+    year = asked if asked in years else years[-1]
+    i = years.index(year)
+    total, ratio = plain["total"], plain["ratio"]
+    lines = [
+        f"Labour migrants in {found.place}{f' from {found.counterpart}' if found.counterpart else ''} in {year}: "
+        f"{_round(total['median'][i])} (80% between {_round(total['low80'][i])} and {_round(total['high80'][i])}), "
+        f"of whom {_round(plain['unregistered']['median'][i])} unregistered: {ratio['median'][i]:.1f} for each "
+        f"registered ({ratio['low80'][i]:.1f} to {ratio['high80'][i]:.1f})."
+    ]
+    for y, numbers in plain["p_total_at_least"].items():
+        for number, p in numbers.items():
+            line = f"P(at least {float(number):,.0f} in {y}) = {p:.1%}"
+            if found.statements:
+                believing = plain["p_total_at_least_with_statement"][y][number]
+                line += f" without the statement on trial, {believing:.1%} with it"
+            lines.append(line + ".")
+    top = plain["most_influential_anchor"]
+    if top is not None:
+        change = f"{top['change']:+.0%}"
+        lines.append(f"Without {top['key']} the total of {top['year']} changes by {change}: no other moves it more.")
+    assumed = [p["name"] for p in found.parameters if p["note"]]
+    if assumed:
+        lines.append(f"{ASSUMPTION.capitalize()}: {', '.join(assumed)}.")
+    d = found.diagnosis
+    lines.append(
+        f"R-hat {d.rhat:.3f}, effective draws {d.ess_bulk:,.0f} (bulk) and {d.ess_tail:,.0f} (tails), "
+        f"{len(found.anchors)} anchors."
+    )
+    return lines

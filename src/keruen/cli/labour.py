@@ -1,0 +1,196 @@
+"""Who is not counted: labour migrants, the other streams, policies as dated events, and tables of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from keruen.cli.common import (
+    AsJson,
+    AsOf,
+    Counterpart,
+    Force,
+    Format,
+    Out,
+    Place,
+    Since,
+    Stream,
+    Strict,
+    Until,
+    app,
+    give,
+)
+from keruen.errors import BadDate
+
+Seed = Annotated[int, typer.Option(help="Of the random numbers: the same seed gives the same figures.")]
+
+
+@app.command()
+def labour(
+    place: Place,
+    counterpart: Counterpart = None,
+    at_least: Annotated[list[str] | None, typer.Option(help="YEAR:PERSONS, say 2017:2000000; once or more.")] = None,
+    influence: Annotated[str, typer.Option(help="What each anchor changes: weights, refit or none.")] = "weights",
+    since: Annotated[int, typer.Option("--from", help="First year.")] = 2000,
+    until: Annotated[int, typer.Option("--to", help="Last year.")] = 2024,
+    figure: Annotated[Path | None, typer.Option(help="Draw it: SVG, PNG or PDF by the name's ending.")] = None,
+    seed: Seed = 0,
+    as_of: AsOf = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    format: Format = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """How many labour migrants, registered and not, and how likely a stated number is.
+
+    `keruen labour KAZ --json`
+
+    `keruen labour KAZ --at-least 2017:2000000 --figure labour.svg`
+    """
+    from keruen import labour as room
+
+    found = room.labour(
+        place, counterpart=counterpart, as_of=as_of, strict=strict, years=(since, until), influence=influence, seed=seed
+    )
+    asked = [_threshold(text) for text in at_least or []]
+    if figure is not None:
+        from keruen.figures_labour import fan
+
+        fan(found).save(figure, force=force)
+    table = room.table(found)
+    give(
+        table, show=table.columns, told=room.told(found, asked) if as_json and out is None else None,
+        as_json=as_json, format=format, out=out, force=force,
+    )  # fmt: skip
+    if not (as_json or format or out):
+        print("\n".join(room.sentences(found, asked)))
+
+
+def _threshold(text: str) -> tuple[int, float]:
+    year, _, number = text.partition(":")
+    try:
+        return int(year), float(number.replace(",", "").replace(" ", ""))
+    except ValueError:
+        raise BadDate(f"{text!r} is no year and number of persons. Write it like 2017:2000000.") from None
+
+
+@app.command()
+def streams(
+    place: Place,
+    stream: Stream = None,
+    doubled: Annotated[int | None, typer.Option(help="For which series did the number double in this year?")] = None,
+    exodus: Annotated[str | None, typer.Option(help="FIRST-LAST: who left in these years, source by source.")] = None,
+    as_of: AsOf = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    format: Format = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Every stream of a place with its own series; nothing is added across streams.
+
+    `keruen streams KAZ --stream ethnic_return`
+
+    `keruen streams KAZ --doubled 2010`
+
+    `keruen streams KAZ --exodus 1991-2004`
+    """
+    import polars as pl
+
+    from keruen import streams as room
+    from keruen.places import place as one
+
+    if doubled is not None:
+        table = room.doubled(place, doubled, as_of=as_of)
+    elif exodus is not None:
+        first, last = _span(exodus)
+        table = room.exodus(place, first, last, as_of=as_of)
+    else:
+        table = room.streams(place, as_of=as_of, strict=strict)
+        table = table if stream is None else table.filter(pl.col("stream") == stream)
+    told: dict[str, Any] = {"place": one(place).code, "as_of": as_of, "rows": table.to_dicts()}
+    give(
+        table,
+        show=[c for c in table.columns if c not in ("id", "derived_from", "low", "high", "known", "population")],
+        told=told, as_json=as_json, format=format, out=out, force=force,
+    )  # fmt: skip
+
+
+def _span(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    if not (first.isdigit() and last.isdigit() and int(first) <= int(last)):
+        raise BadDate(f"{text!r} is no span of years. Write it like 1991-2004.")
+    return int(first), int(last)
+
+
+@app.command()
+def events(
+    place: Annotated[str | None, typer.Argument(help="A place; without it, everywhere.", show_default=False)] = None,
+    kind: Annotated[str | None, typer.Option(help="amnesty, permit regime, quota, patent, war …")] = None,
+    since: Since = None,
+    until: Until = None,
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+    format: Format = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Policies and shocks as dated events, each with its source and whether it was checked.
+
+    `keruen events KAZ --kind amnesty`
+    """
+    import polars as pl
+
+    from keruen.places import place as one
+    from keruen.provenance import day
+    from keruen.streams import events
+
+    table = events(place, kind=kind, as_of=as_of)
+    table = table if since is None else table.filter(pl.col("end") > day(since))
+    table = table if until is None else table.filter(pl.col("start") <= day(until, last=True))
+    told: dict[str, Any] = {
+        "place": None if place is None else one(place).code,
+        "as_of": as_of,
+        "events": table.to_dicts(),
+    }
+    give(
+        table, show=["kind", "place", "counterpart", "start", "end", "description", "verified", "parameter", "source"],
+        told=told, as_json=as_json, format=format, out=out, force=force,
+    )  # fmt: skip
+
+
+@app.command()
+def hidden(
+    file: Annotated[
+        Path, typer.Argument(help="A table: CSV, Excel or Parquet; columns by method.", show_default=False)
+    ],
+    method: Annotated[
+        str,
+        typer.Option(help="ztp, chao, chao-bc, zelterman, zhang, zhang-logit, residual, multiplier, amnesty, capture."),
+    ],
+    draws: Annotated[int, typer.Option(min=0, help="Draws; 0: the closed form where there is one.")] = 0,
+    prior: Annotated[str, typer.Option(help="Of an amnesty: 1/U or flat.")] = "1/U",
+    known: Annotated[float | None, typer.Option(help="A stated total: refused if fewer than were seen.")] = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    format: Format = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """The size of a population that no register holds, from a table of your own.
+
+    Columns: repeat counts `times,people` (further columns are covariates); zhang
+    `origin,reference,administrative,apprehended`; residual `quantity,value,low,high`; multiplier
+    `registered,share,share_error`; amnesty `regularised,take_up,take_up_error` (and `stock`); capture two or three
+    columns of 0 and 1, and `people`.
+
+    `keruen hidden counts.csv --method chao --json`
+    """
+    from keruen.hidden_tables import estimate, rows
+
+    found = estimate(file, method, draws=draws, prior=prior, known=known, seed=seed)
+    table, told = rows(found)
+    give(table, show=table.columns, told=told, as_json=as_json, format=format, out=out, force=force)

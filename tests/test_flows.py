@@ -96,7 +96,7 @@ def test_flows__every_rule_used_has_a_meaning():
     ("change", "error", "said"),
     [
         ({"births": (9999, 0, 0)}, InfeasibleMargins, "2010-2015, all: .*9,999 people"),
-        ({"births": (1500, 0, 0), "deaths": (0, 700, 800)}, InfeasibleMargins, "KAZ"),
+        ({"births": (1500, 0, 0), "deaths": (0, 700, 800)}, InfeasibleMargins, "700 deaths in RUS"),
         ({"deaths": (-1, 0, 0)}, InfeasibleMargins, "KAZ"),
         ({"births": (float("nan"), 0, 0)}, NoEvidence, "absent"),
     ],
@@ -227,7 +227,7 @@ def test_flows__a_distance_prior_is_honoured():
     plain = flows("2015-2020", release="un-ims-2020", method="minimisation_closed")
     near = flows("2015-2020", release="un-ims-2020", method="minimisation_closed", prior="distance")
     pick = {"origin": "DEU", "destination": "AUT"}
-    assert near.cube["value"].sel(pick).item() > 1.1 * plain.cube["value"].sel(pick).item()
+    assert near.cube["value"].sel(pick).item() > 500 + plain.cube["value"].sel(pick).item()
     assert near.certificate["margins_met_to"] < 0.01
 
 

@@ -358,6 +358,8 @@ def _population(
     order = [vital, *(k for k in OTHERS if k != vital)]
     found: _Table = {}
     for release in order:
+        if found and residents <= set(found):
+            break
         table = _one_population(release, days, asked, ledger if release == vital else None)
         table, added = _added(table, residents)
         if release == vital:
@@ -514,6 +516,8 @@ def _vital(
     for measure in ("births", "deaths"):
         total: dict[str, float] = {}
         for release in [vital, *(k for k in OTHERS if k != vital)]:
+            if total and set(codes) <= set(total):
+                break
             events, projected, cuts, halves = _events(asked.rows(measure, release), start, end)
             events = _added(events, set(codes))[0]
             new = {c: v for c, v in events.items() if c in codes and c not in total}

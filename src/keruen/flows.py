@@ -198,6 +198,24 @@ def flows(
     check_options(weight, method=method, balance=balance)
     if prior is not None and method not in SEEDED:
         raise VocabularyError(f"method={method!r} fits nothing, so a prior cannot be honoured: {', '.join(SEEDED)}.")
+    found = assembled(period, release=release, sex=sex, vital=vital, other=other, as_of=as_of, claims=claims)
+    return estimated(
+        found, method=method, weight=weight, prior=prior, balance=balance, draws=draws, seed=seed, workers=workers,
+        to=to, as_of=as_of, progress=progress,
+    )  # fmt: skip
+
+
+def assembled(
+    period: str | None = None,
+    *,
+    release: str | Sequence[str] | None = None,
+    sex: str | Sequence[str] = "all",
+    vital: str | None = None,
+    other: str = "share",
+    as_of: str | date | None = None,
+    claims: pl.DataFrame | None = None,
+) -> list[Account]:
+    """The accounts that flows are estimated from, one an edition and period; parameters as in `flows`."""
     sexes = (sex,) if isinstance(sex, str) else tuple(sex)
     asked = _period(period)
     chosen = _releases(release, as_of, claims)
@@ -214,6 +232,26 @@ def flows(
             f"{key}: {', '.join(pairs) or 'one date only, and flows need two'}" for key, pairs in told.items()
         )
         raise NoEvidence(f"No edition gives flows {period or ''}. There are {offers}.")
+    return found
+
+
+def estimated(
+    found: Sequence[Account],
+    *,
+    method: str = "pseudo_bayes",
+    weight: float = 0.87,
+    prior: str | Array | None = None,
+    balance: str = "before",
+    draws: int = 0,
+    seed: int = 0,
+    workers: int = 1,
+    to: str | os.PathLike[str] | None = None,
+    as_of: str | date | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> WorldFlows:
+    """Flows of assembled accounts; parameters as in `flows`."""
+    check_options(weight, method=method, balance=balance)
+    sexes = found[0].sexes
     options: dict[str, Any] = {"method": method, "weight": weight, "balance": balance, "births_from": "native_first"}
     fitted = []
     for account in found:

@@ -91,7 +91,7 @@ def score_flows(
         list[str] | None, typer.Option("--method", help="One of the methods; again for more. By default all.")
     ] = None,
     by: Annotated[str, typer.Option(help="world, reporter, region or period.")] = "world",
-    reports: Annotated[str, typer.Option(help="double-entry, citizenship or both.")] = "double-entry",
+    reports: Annotated[str, typer.Option(help="residence, double-entry or citizenship.")] = "residence",
     as_of: AsOf = None,
     as_json: AsJson = False,
     format: Format = None,

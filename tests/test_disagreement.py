@@ -204,6 +204,13 @@ def test_revisions__statistics_and_ranking_are_of_the_moves():
     assert found.ranking["place"].n_unique() == len(found.ranking) > 190
 
 
+def test_revisions__a_year_and_the_sum_it_is_part_of_are_not_both_counted():
+    moves = revisions("net_migration", place="KAZ").moves
+    assert ((moves["end"] - moves["start"]).dt.total_days() > 1000).all()
+    population = revisions("births", place="KAZ").moves  # no edition prints longer windows of both
+    assert len(population) > 0
+
+
 def test_revisions__need_two_editions():
     with pytest.raises(Incomparable, match="two editions"):
         revisions("net_migration", as_of="2009-12-31")

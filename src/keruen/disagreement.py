@@ -345,7 +345,9 @@ def revisions(
     windows = printed.filter(_months(pl.col("end")) - _months(pl.col("start")) > 12)
     derived = sums(printed, windows)
     derived = derived.filter(pl.col("convention") == HALF)
-    table = pl.concat([printed, derived])
+    # Where editions print longer windows, a yearly edition stands among them by its sums alone: else the moves of
+    # its single years would count beside the moves of their sum.
+    table = pl.concat([printed if windows.is_empty() else windows, derived])
     order = pl.DataFrame(
         {"release": editions, "edition": range(len(editions)), "released": [cards[k].released for k in editions]}
     )
@@ -383,7 +385,15 @@ def _with_rates(moves: pl.DataFrame, as_of: str | date | None) -> tuple[pl.DataF
         lag=(pl.col("released") - pl.col("end")).dt.total_days() / 365.25,
     )
     people = (
-        store.evidence(None, "population", sex="all", stream="all", as_of=as_of)
+        store.evidence(
+            None,
+            "population",
+            sex="all",
+            stream="all",
+            as_of=as_of,
+            since=_first(moves["start"]),
+            until=_last(moves["end"]),
+        )
         .filter(
             (pl.col("group") == "all") & (pl.col("age") == "all") & ~pl.col("definition").is_in(DEFINITIONS_OF_VARIANTS)
         )
@@ -405,6 +415,14 @@ def _with_rates(moves: pl.DataFrame, as_of: str | date | None) -> tuple[pl.DataF
     rate = 1000 * pl.col("change") / (pl.col("_people") * pl.when(years > 0).then(years))
     used = sorted(set(moves["release"].drop_nulls()))
     return moves.with_columns(change_rate=rate).drop("_year", "_people", "release"), tuple(used)
+
+
+def _first(days: pl.Series) -> date | None:
+    return min(days.to_list(), default=None)
+
+
+def _last(days: pl.Series) -> date | None:
+    return max(days.to_list(), default=None)
 
 
 def _with_groups(moves: pl.DataFrame, as_of: str | date | None) -> pl.DataFrame:

@@ -211,7 +211,8 @@ def repeats(table: pl.DataFrame) -> pl.DataFrame:
                 .select(*cell, pl.col("value").alias("_theirs"))
                 .unique(cell, keep="first", maintain_order=True)
             )
-            equal = ((pl.col("value") - pl.col("_theirs")).abs() <= 0.5) & (pl.col("value") != 0)
+            within = float(cards[key].extra.get("compare_within", "0.5"))  # rounding apart, in the measure's unit
+            equal = ((pl.col("value") - pl.col("_theirs")).abs() <= within) & (pl.col("value") != 0)
             table = (
                 table.join(theirs, on=cell, how="left", nulls_equal=True, maintain_order="left")
                 .with_columns(

@@ -370,13 +370,12 @@ def _made(
     """Chunks as they come: on an active Dask cluster, in processes, or here."""
     client = _client()
     if client is not None and tasks:
-        from distributed import as_completed
-
+        distributed: Any = need("distributed", "flows")
         held = {i: client.scatter((accounts[i], deviations[i]), hash=False) for i in {t[0] for t in tasks}}
         width = max(2 * len(client.ncores()), 2)
         waiting = list(tasks)
         running: dict[Any, _Task] = {}
-        pool = as_completed()
+        pool = distributed.as_completed()
 
         def more() -> None:
             task = waiting.pop(0)

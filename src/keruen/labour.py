@@ -343,16 +343,18 @@ def _share_of_part(
 # ------------------------------------------------------------------ the question
 
 
-def _population(place: str, year: int, as_of: date | None) -> float:
-    rows = evidence(place, "population", since=date(year, 1, 1), until=date(year + 5, 12, 31), as_of=as_of)
+def _scale(place: str, year: int, as_of: date | None, every: Sequence[Anchor]) -> float:
+    """What scales the priors: the population, or where nobody had told it on the day, the figures themselves.
+
+    The median of the prior is half a percent of it; without a population, a third of the anchors' typical size.
+    """
+    rows = evidence(place, "population", as_of=as_of)
     rows = rows.filter((pl.col("sex") == "all") & (pl.col("age") == "all") & pl.col("value").is_not_null())
-    if not len(rows):
-        rows = evidence(place, "population", as_of=as_of).filter(
-            (pl.col("sex") == "all") & pl.col("value").is_not_null()
-        )
-    if not len(rows):
-        raise NoEvidence(f"Nobody tells the population of {place}: the priors have no scale. Add a figure of it.")
-    return float(rows.sort("start", "known")["value"][0])
+    if len(rows):
+        near = rows.sort((pl.col("start").dt.year() - year).abs(), "known")
+        return float(near["value"][0])
+    sizes = [a.value for a in every if a.of != "share"]
+    return float(np.exp(np.mean(np.log(sizes)))) / 3 / 0.005
 
 
 def gather(
@@ -440,7 +442,7 @@ def labour(
             f"No figure of labour migrants in {here.name}{f' from {origin}' if origin else ''} can tie the account "
             f"between {years[0]} and {years[1]}. It would need one of: {NEEDS}. Add your own: keruen add FILE."
         )
-    scale = population if population is not None else _population(here.code, years[0], on)
+    scale = population if population is not None else _scale(here.code, years[0], on, kept)
     design = Design(tuple(range(years[0], last + 1)), ruled, kept, scale * (0.3 if origin else 1.0))
     rng = np.random.default_rng(seed)
     together = 8 if chains % 8 == 0 and chains >= 16 else 1

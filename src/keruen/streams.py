@@ -254,7 +254,7 @@ def breaks(table: pl.DataFrame, *, doubling: tuple[float, float] = (1.8, 2.2), s
     if not np.isfinite(best):
         return replace(blank, verdict="no break", why="the series never varies.", p=1.0)
     rng = np.random.default_rng(seed)
-    reference = np.array([_sup_f(e)[0] for e in rng.standard_normal((999, n))])
+    reference, _ = _sup_f(rng.standard_normal((999, n)))
     p = float((1 + (reference >= best).sum()) / 1000)
     if p >= 0.05:
         return replace(blank, verdict="no break", why="largest F over break years, against independent series", p=p)
@@ -271,15 +271,19 @@ def breaks(table: pl.DataFrame, *, doubling: tuple[float, float] = (1.8, 2.2), s
     )  # fmt: skip
 
 
-def _sup_f(y: Array) -> tuple[float, Array]:
-    """Largest F of a change in mean, and the profile log-likelihood by break, three figures on either side."""
-    n = y.size
-    whole = float(((y - y.mean()) ** 2).sum())
-    if whole <= 1e-300:
-        return float("nan"), np.zeros(n - 5)
-    rss = np.array([((y[:k] - y[:k].mean()) ** 2).sum() + ((y[k:] - y[k:].mean()) ** 2).sum() for k in range(3, n - 2)])
-    rss = np.maximum(rss, 1e-12 * whole)
-    return float(((whole - rss) / (rss / (n - 2))).max()), -0.5 * n * np.log(rss)
+def _sup_f(y: Array) -> tuple[Array, Array]:
+    """Largest F of a change in mean, (…), and the profile log-likelihood by break, (…, break); three on either side."""
+    n = y.shape[-1]
+    y = y - y.mean(-1, keepdims=True)
+    whole = (y**2).sum(-1)
+    k = np.arange(3, n - 2)
+    left = np.cumsum(y, -1)[..., 2 : n - 3]
+    # The sums on both sides cancel, so the sum of squares between the two means is left² (1/k + 1/(n - k)).
+    rss = np.maximum(whole[..., None] - left**2 * (1 / k + 1 / (n - k)), 1e-12 * whole[..., None])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        f = ((whole[..., None] - rss) / (rss / (n - 2))).max(-1)
+        profile = -0.5 * n * np.log(rss)
+    return np.where(whole > 1e-300, f, np.nan), profile
 
 
 def _trend(years: NDArray[np.int64], values: Array) -> tuple[str, float | None, tuple[float, float, float] | None]:

@@ -50,23 +50,25 @@ def labour(
 
     `keruen labour KAZ --at-least 2017:2000000 --figure labour.svg`
     """
-    from keruen import labour as room
+    from keruen.labour import labour as posterior
+    from keruen.labour import sentences, told
+    from keruen.labour import table as by_year
 
-    found = room.labour(
+    asked = [_threshold(text) for text in at_least or []]
+    found = posterior(
         place, counterpart=counterpart, as_of=as_of, strict=strict, years=(since, until), influence=influence, seed=seed
     )
-    asked = [_threshold(text) for text in at_least or []]
     if figure is not None:
         from keruen.figures_labour import fan
 
         fan(found).save(figure, force=force)
-    table = room.table(found)
+    table = by_year(found)
     give(
-        table, show=table.columns, told=room.told(found, asked) if as_json and out is None else None,
+        table, show=table.columns, told=told(found, asked) if as_json and out is None else None,
         as_json=as_json, format=format, out=out, force=force,
     )  # fmt: skip
     if not (as_json or format or out):
-        print("\n".join(room.sentences(found, asked)))
+        print("\n".join(sentences(found, asked)))
 
 
 def _threshold(text: str) -> tuple[int, float]:
@@ -100,16 +102,17 @@ def streams(
     """
     import polars as pl
 
-    from keruen import streams as room
     from keruen.places import place as one
+    from keruen.streams import doubled as which_doubled
+    from keruen.streams import exodus as who_left
+    from keruen.streams import streams as side_by_side
 
     if doubled is not None:
-        table = room.doubled(place, doubled, as_of=as_of)
+        table = which_doubled(place, doubled, as_of=as_of)
     elif exodus is not None:
-        first, last = _span(exodus)
-        table = room.exodus(place, first, last, as_of=as_of)
+        table = who_left(place, *_span(exodus), as_of=as_of)
     else:
-        table = room.streams(place, as_of=as_of, strict=strict)
+        table = side_by_side(place, as_of=as_of, strict=strict)
         table = table if stream is None else table.filter(pl.col("stream") == stream)
     told: dict[str, Any] = {"place": one(place).code, "as_of": as_of, "rows": table.to_dicts()}
     give(

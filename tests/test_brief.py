@@ -173,6 +173,8 @@ def test_kazakhstan__has_the_six_figures(today):
         "birthplaces",
         "destinations",
         "remittances",
+        "hosts",
+        "leverage",
         "labour",
         "known-when",
     }

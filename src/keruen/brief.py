@@ -17,13 +17,15 @@ from typing import Any
 
 import polars as pl
 
-from keruen import figures, snapshot, store
+from keruen import figures, figures_remittances, snapshot, store
 from keruen._version import __version__
 from keruen.disagreement import CALENDAR, HALF, disagreement, revisions, sums
 from keruen.errors import ConceptError, Incomparable, NoEvidence
+from keruen.leverage import leverage as leverage_of
 from keruen.places import place as one_place
 from keruen.places import places
 from keruen.provenance import Release, cite, day, definitions, licences, releases
+from keruen.remittances import remittances as remittances_of
 
 LABOUR = (
     "labour_migrants",
@@ -282,7 +284,7 @@ class _Asked:
     as_of: date | None
     strict: bool
 
-    def __call__(self, place: str | None, measure: str | Sequence[str], **more: Any) -> pl.DataFrame:
+    def __call__(self, place: str | list[str] | None, measure: str | Sequence[str], **more: Any) -> pl.DataFrame:
         found = store.evidence(place, measure, sex="all", as_of=self.as_of, strict=self.strict, **more)
         return found.filter((pl.col("age") == "all") & ~pl.col("definition").str.starts_with("un_projection_"))
 
@@ -1056,7 +1058,7 @@ def _stock_section(asked: _Asked) -> dict[str, Any]:
 
 
 def _money_section(asked: _Asked) -> dict[str, Any]:
-    section = _section("money", "Remittances and money transfers")
+    section = _section("money", "What it receives and from whom")
     money = asked(asked.code, list(MONEY))
     totals = _year_rows(_totals(money))
     main = totals.filter(pl.col("measure").is_in(["remittances_received", "remittances_share_gdp"]))
@@ -1126,6 +1128,108 @@ def _money_section(asked: _Asked) -> dict[str, Any]:
             ),
         )
     _corridor_money(section, asked, money)
+    _modelled_hosts(section, asked, money)
+    return section
+
+
+def _modelled_hosts(section: dict[str, Any], asked: _Asked, money: pl.DataFrame) -> None:
+    """Hosts by Keruen's own spreading of inflows over stocks, with the spread of the rival editions."""
+    if asked.strict:  # stocks and incomes of running series would come in by the back door
+        return
+    try:
+        found = remittances_of(asked.code, as_of=asked.as_of, draws=200, since=2000)
+    except NoEvidence:
+        return
+    ours = found.hosts.filter(pl.col("method") == "ratha_shaw")
+    if ours.is_empty():
+        return
+    at = ours["year"].max()
+    shown = ours.filter((pl.col("year") == at) & (pl.col("usd") > 0)).sort("usd", descending=True).head(5)
+    stocks = asked(shown["place"].to_list(), "stock", counterpart=asked.code)
+    behind = {r["id"]: r for table in (money, stocks) for r in table.iter_rows(named=True)}
+    lines: list[list[Parts]] = []
+    for row in shown.iter_rows(named=True):
+        rows = [behind[i] for i in row["ids"].split()]
+        cells: list[Parts] = [[made(row[k], "USD", rows)] for k in ("usd", "low80", "high80")]
+        lines.append([[Said(places()[row["place"]].name, "name")], *cells])
+    if not lines:
+        return
+    _shows(
+        section,
+        _table(
+            say("Remittances to {name} by host in {year}, million USD: Keruen's split of the inflow",
+                name=Said(asked.name, "name"), year=Said(str(at))),
+            [["Host"], ["Median"], ["Low"], ["High"]],
+            lines,
+            ["Inflows spread over the people abroad and the incomes there and at home, after Ratha and Shaw. "
+             "Low and high hold four draws in five over rival editions of stock and inflow; what they share is no "
+             "doubt to them."],
+        ),
+    )  # fmt: skip
+    _drawn(section, lambda: figures_remittances.hosts(found.hosts, asked.code))
+
+
+def _power_section(asked: _Asked) -> dict[str, Any]:
+    """What the place could take from those whose people work there."""
+    section = _section("power", "What it holds over others")
+    if asked.strict:
+        _says(section, ["Left out: it would rest on figures whose known day is a publication lag."])
+        return section
+    try:
+        found = leverage_of(asked.code, system="world", draws=100, as_of=asked.as_of)
+    except NoEvidence:
+        _says(section, _unreported("what its neighbours' migrants send home", asked))
+        return section
+    table = found.table.drop_nulls("gross").filter((pl.col("over") != asked.code) & (pl.col("income_usd") > 0))
+    table = table.sort("gross", descending=True).head(ROWS_SHOWN)
+    if table.is_empty():
+        _says(section, say("Nobody who reports has people in {name}.", name=Said(asked.name, "name")))
+        return section
+    rows_there = asked(
+        table["over"].to_list(),
+        ["remittances_received", "gdp"],
+        since=f"{found.year}-01-01",
+        until=f"{found.year}-12-31",
+    )
+    behind = {r["id"]: r for r in rows_there.iter_rows(named=True)}
+    rows_of = {p: [behind[i] for i in found.ids[p]] for p in table["over"]}
+    first = table.row(0, named=True)
+    _says(
+        section,
+        say(
+            "If {name} closed to them in {year}, {other} would lose {gross} percent of its product for good, after its "
+            "people went where their countrymen are; {d} percent come from there.",
+            name=Said(asked.name, "name"), year=Said(str(found.year)), other=Said(places()[first["over"]].name, "name"),
+            gross=made(first["gross"], "percent", rows_of[first["over"]]),
+            d=made(first["dependence"], "percent", rows_of[first["over"]]),
+        ),
+    )  # fmt: skip
+    lines: list[list[Parts]] = []
+    for row in table.iter_rows(named=True):
+        rows = rows_of[row["over"]]
+        cells: list[Parts] = [[made(row["income_usd"], "USD", rows)]]
+        cells += [
+            [made(row[k], "percent", rows)] for k in ("dependence", "outside", "gross", "gross_low80", "gross_high80")
+        ]
+        cells.append([made(row["cost"], "percent", rows)] if row["cost"] is not None else [])
+        lines.append([[Said(places()[row["over"]].name, "name")], *cells])
+    _shows(
+        section,
+        _table(
+            say("Leverage of {name} in {year}", name=Said(asked.name, "name"), year=Said(str(found.year))),
+            [["Over"], ["Income from there, million USD"], ["Percent of product"], ["Outside option, percent of it"],
+             ["Gross leverage, percent of product"], ["Low"], ["High"], ["Own dependence, percent of its product"]],
+            lines,
+            ["Gross leverage is the income times what could not be earned elsewhere. Low and high hold four draws in "
+             "five over rival editions. Assumed: " + " ".join(found.assumptions)],
+        ),
+    )  # fmt: skip
+    _drawn(
+        section,
+        lambda: figures_remittances.asymmetry(
+            table, year=found.year, ids=[i for p in table["over"] for i in found.ids[p]]
+        ),
+    )
     return section
 
 
@@ -1552,6 +1656,7 @@ def contents(
         _register_section(asked, net),
         _stock_section(asked),
         _money_section(asked),
+        _power_section(asked),
         _labour_section(asked),
         _known_section(asked, net),
     ]

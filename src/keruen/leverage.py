@@ -769,6 +769,8 @@ def leverage(
     base = base if base is not None else ground(year, as_of=as_of)
     codes = [str(c) for c in base.income["place"].values]
     held = one_place(holder).code if holder is not None else None
+    if held is not None and held not in codes:
+        raise NoEvidence(f"The editions of the stock tell nothing of {held} on its own; take one of the UN's places.")
     own = checked_matrix(money) if money is not None else None
     options = (draws, seed, method, beta, own, labour_share, replaceable, wages, shares)
     reported = set(own["receiving"].values) if own is not None else set(base.inflows["place"])
@@ -792,10 +794,16 @@ def leverage(
             f"Nobody reported remittances received in {', '.join(wanted[:5])} in {base.year}; try another year=."
         )
     if system == "world" or (over is None and system is None):
+        if held is not None:  # who has nobody there cannot lose anything from there
+            some = np.sum([t.sel(residence=held).values for t in base.stocks.values()], axis=0)
+            with_people = {c for c, n in zip(codes, some, strict=True) if n > 0}
+            there = [c for c in there if c != held and c in with_people]
         tables = []
         for begin in range(0, len(there), 12):
             made, people, usd = _drawn(base, there[begin : begin + 12], *options)
             tables.append(_tabled(made, people, usd, [held] if held else codes, empty=False))
+        if not tables:
+            raise NoEvidence(f"Nobody who reports remittances has people in {held} in {base.year}.")
         table = pl.concat(tables).sort("gross", descending=True, nulls_last=True)
         return Leverage(base.year, None, table, pl.DataFrame(), ASSUMED, absent, base.releases, base.ids)
     both = held is not None and held not in there and held in reported and held in base.gdp and held in base.population

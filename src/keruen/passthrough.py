@@ -130,8 +130,8 @@ class Elasticities:
 
     ``draws`` holds ``mean`` (draw, 3: drift, growth, currency), ``host`` (draw, host, 2), ``receiver`` (draw, receiver,
     3), ``scale`` (draw, series), ``outlying`` (draw,), the spreads ``host_sd`` (draw, 2) and ``receiver_sd`` (draw, 3),
-    and ``base`` (draw,), the typical residual variance. ``outlier`` gives each observation's posterior probability of
-    being an outlier year. ``diagnostics`` has rank-normalised R-hat and effective draws of the pooled parameters.
+    and ``base`` (draw, 2), the typical residual variance of inflows and of reported corridors. ``outlier``
+    gives each observation's posterior probability of being an outlier year. ``diagnostics`` has rank-normalised R-hat and effective draws of the pooled parameters.
     """
 
     hosts: tuple[str, ...] = field(repr=False)
@@ -160,7 +160,16 @@ def _normal(precision: Array, shift: Array, rng: np.random.Generator) -> Array:
 
 
 def _chain(
-    y: Array, x: Array, z: Array, unit: Array, series: Array, hosts: int, rng: np.random.Generator, warm: int, keep: int
+    y: Array,
+    x: Array,
+    z: Array,
+    unit: Array,
+    series: Array,
+    group: NDArray[np.int64],
+    hosts: int,
+    rng: np.random.Generator,
+    warm: int,
+    keep: int,
 ) -> dict[str, Array]:
     """One chain of the Gibbs sampler: pooled and host coefficients `x`, receivers' `z`, residuals by series."""
     n = len(x)
@@ -170,7 +179,8 @@ def _chain(
     theta = prior_mean + np.concatenate([PRIOR_SD * rng.standard_normal(3), np.zeros(2 * hosts)])
     v = np.zeros((units, 3))
     variance = np.full(kinds, np.var(y) * rng.uniform(0.3, 1.5))
-    base, shape = float(np.var(y)), 2.5
+    base, shape = np.full(2, np.var(y)), 2.5  # of inflows, and of reported corridors: they are not alike
+    sizes = np.bincount(group, minlength=2)
     outlying, wide = 0.1, np.ones(n)
     host_var, host_aux = np.full(2, 0.1), np.ones(2)
     unit_var, unit_aux = np.full(3, 0.1), np.ones(3)
@@ -208,8 +218,9 @@ def _chain(
             wide = np.where(odd, WIDE, 1.0)
             outlying = float(rng.beta(1 + odd.sum(), 9 + n - odd.sum()))
             squares = np.bincount(series, e2 / wide, minlength=kinds)
-            variance = 1 / rng.gamma(shape + counts / 2, 1 / (shape * base + squares / 2))
-            base = float(rng.gamma(1 + kinds * shape, 1 / (1 / 0.1 + shape * (1 / variance).sum())))
+            variance = 1 / rng.gamma(shape + counts / 2, 1 / (shape * base[group] + squares / 2))
+            sums = np.bincount(group, 1 / variance, minlength=2)
+            base = rng.gamma(1 + sizes * shape, 1 / (1 / 0.1 + shape * sums))
         if hosts:
             u = theta[3:].reshape(hosts, 2)
             host_var, host_aux = _spread((u**2).sum(axis=0), hosts, host_aux, rng, HOST_SCALE)
@@ -220,6 +231,11 @@ def _chain(
                                 ("host_var", host_var), ("unit_var", unit_var), ("base", np.array(base))):  # fmt: skip
                 out[name].append(np.array(value))
     return {k: np.array(values) for k, values in out.items()} | {"far": far / keep}
+
+
+def _reported(series: str) -> bool:
+    """A series of reported transfers is named ``host>receiver``, one of inflows by its receiver alone."""
+    return ">" in series
 
 
 def design(panel: Panel, own: Sequence[int]) -> tuple[Array, Array]:
@@ -266,13 +282,14 @@ def fit(
     series = sorted(panel.frame["series"].unique())
     unit = np.array([receivers.index(r) for r in panel.frame["receiver"]])
     kind = np.array([series.index(s) for s in panel.frame["series"]])
+    group = np.array([_reported(s) for s in series], np.int64)
     y = panel.frame["change"].to_numpy()
     seeds = np.random.default_rng(seed).spawn(chains)
     with threadpool_limits(1):  # the matrices are small: threads would wait for each other
-        made = [_chain(y, x, z, unit, kind, len(own), rng, warm, draws) for rng in seeds]
+        made = [_chain(y, x, z, unit, kind, group, len(own), rng, warm, draws) for rng in seeds]
     names = {
         "growth": [m["theta"][:, 1] for m in made], "currency": [m["theta"][:, 2] for m in made],
-        "outlying": [m["outlying"] for m in made], "base": [np.log(m["base"]) for m in made],
+        "outlying": [m["outlying"] for m in made], "base": [np.log(m["base"][:, 0]) for m in made],
     }  # fmt: skip
     told = {k: np.array(v) for k, v in names.items()}
     found = diagnose(told, rhat_below=1.05, ess_above=100, strict=check)
@@ -332,7 +349,11 @@ def predict(model: Elasticities, panel: Panel, *, seed: int = 0, noise: bool = T
     scale = np.empty((n, len(z)))
     for row, name in enumerate(panel.frame["series"]):
         known = kinds.get(name)
-        scale[:, row] = d["scale"][:, known] if known is not None else np.sqrt(2.5 * d["base"] / rng.gamma(2.5, 1, n))
+        scale[:, row] = (
+            d["scale"][:, known]
+            if known is not None
+            else np.sqrt(2.5 * d["base"][:, int(_reported(name))] / rng.gamma(2.5, 1, n))
+        )
     wide = np.where(rng.random(out.shape) < d["outlying"][:, None], np.sqrt(WIDE), 1.0)
     return np.asarray(out + scale * wide * rng.standard_normal(out.shape), float)
 

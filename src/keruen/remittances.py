@@ -19,7 +19,7 @@ import xarray as xr
 
 from keruen import snapshot, store
 from keruen.errors import NoEvidence, VocabularyError
-from keruen.estimators.corridors import BETA, Array, concentration, matrix, per_migrant, rival_stocks, spread
+from keruen.estimators.corridors import BETA, Array, concentration, matrix, per_migrant, picked, rival_stocks, spread
 from keruen.places import countries, places
 from keruen.places import place as one_place
 from keruen.provenance import releases
@@ -673,6 +673,41 @@ def _spread_of(share: Array) -> dict[str, float]:
     return told
 
 
+def _points(people: pl.DataFrame, codes: Sequence[str]) -> dict[str, dict[int, Array]]:
+    """Stock of one birthplace by edition and year: persons by residence; what is not printed is zero, by the rule."""
+    whole = pl.all_horizontal(pl.col(c) == "all" for c in ("age", "group"))
+    at = {c: i for i, c in enumerate(codes)}
+    made: dict[str, dict[int, Array]] = {}
+    told = people.filter(whole & pl.col("value").is_not_null())
+    for release, year, place, value in told.select("release", pl.col("start").dt.year(), "place", "value").iter_rows():
+        row = made.setdefault(release, {}).setdefault(year, np.zeros(len(codes)))
+        if place in at:
+            row[at[place]] = value
+    return made
+
+
+def _between(points: Mapping[int, Array], year: int) -> Array:
+    """A year's row between an edition's two nearest points; held before its first and after its last."""
+    before = max((p for p in points if p <= year), default=min(points))
+    after = min((p for p in points if p >= year), default=max(points))
+    if before >= after or not before < year < after:
+        return points[before if year >= before else after]
+    part = (year - before) / (after - before)
+    return np.asarray((1 - part) * points[before] + part * points[after], float)
+
+
+def _latest_by_year(claims: pl.DataFrame, measure: str) -> dict[int, dict[str, float]]:
+    """Values by year and place, each of the newest edition that holds it."""
+    cards = releases()
+    told = _yearly(claims.filter((pl.col("measure") == measure) & pl.col("counterpart").is_null()))
+    names = told["release"].cast(pl.String).unique().to_list()
+    made: dict[int, dict[str, float]] = {}
+    for name in sorted(names, key=lambda r: (cards[r].released if r in cards else date.min, r)):
+        for year, place, value in told.filter(pl.col("release") == name).select("year", "place", "value").iter_rows():
+            made.setdefault(year, {})[place] = value
+    return made
+
+
 def _modelled(
     claims: pl.DataFrame, code: str, method: str, beta: float, draws: int, seed: int, as_of: str | date | None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -686,15 +721,22 @@ def _modelled(
     known, cards = known_hosts(names), releases()
     codes = [p.code for p in countries()]
     wages = store.evidence(measure="gdp_per_capita", as_of=as_of)
-    last = {r: d.year for r, d in people.group_by("release").agg(pl.col("end").max()).iter_rows()}
+    whole = pl.all_horizontal(pl.col(c) == "all" for c in ("age", "group"))
+    behind = people.filter(whole).select("place", at=pl.col("start").dt.year(), id="id")
+    points = _points(people, codes)
+    keys = sorted(points, key=lambda r: (cards[r].released if r in cards else date.max, r))
+    knows = np.array([[c in told for c in codes] for told in (set(known[k]) for k in keys)])
+    incomes = _latest_by_year(wages, "gdp_per_capita")
+    yearly = _yearly(received)
     hosts, around = [], []
-    for year in sorted(_yearly(received)["year"].unique()):
-        near = people.filter(pl.col("release").replace_strict(last, default=0, return_dtype=pl.Int64) + SPEAKS >= year)
-        income = dict(newest(wages, "gdp_per_capita", year).select("place", "value").iter_rows())
-        if near.is_empty() or year < 1990 - SPEAKS or not income:
+    for year in sorted(yearly["year"].unique()):
+        near = [n for n, k in enumerate(keys) if max(points[k]) + SPEAKS >= year >= min(points[k]) - SPEAKS]
+        income = incomes.get(year)
+        if not near or not income:
             continue
-        tables = {k: t.sel(birthplace=[code]) for k, t in yearly_stocks(near, year, codes).items()}
-        stock = rival_stocks(tables, rng, draws, known).values[:, 0, :]
+        tables = np.stack([_between(points[keys[n]], year) for n in near])
+        pick = picked(knows[near], rng, draws)
+        stock = np.take_along_axis(tables, pick, axis=0)
         stock[:, codes.index(code)] = 0.0
         filled, _ = filled_incomes(income, codes)
         weight = per_migrant([float(filled.sel(place=code))], filled.values, method=method, beta=beta)[0]
@@ -705,12 +747,15 @@ def _modelled(
         money = rival_inflows(received, year, [code], rng, draws)
         usd = mass / total * money
         low, middle, high = np.quantile(usd, [0.1, 0.5, 0.9], axis=0)
-        used = sorted(tables, key=lambda r: (cards[r].released if r in cards else date.max, r))
+        used = [keys[n] for n in near]
+        inflow_ids = " ".join(yearly.filter(pl.col("year") == year)["id"])
+        corridor = behind.filter((pl.col("at") - year).abs() <= SPEAKS).group_by("place", maintain_order=True)
+        stock_ids = dict(corridor.agg(pl.col("id").str.join(" ")).iter_rows())
         hosts.append(
             pl.DataFrame(
                 {"year": year, "place": codes, "usd": middle, "low80": low, "high80": high, "share_gdp": None,
                  "method": method, "release": used[-1], "status": "model",
-                 "ids": " ".join(_yearly(received).filter(pl.col("year") == year)["id"])}, schema=HOSTS,
+                 "ids": [f"{inflow_ids} {stock_ids.get(c, '')}".strip() for c in codes]}, schema=HOSTS,
             ).filter((pl.col("usd") > 0) | (pl.col("high80") > 0))
         )  # fmt: skip
         around.append({"year": year, "method": method, "release": used[-1]} | _spread_of(mass / total)

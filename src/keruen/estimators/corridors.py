@@ -300,6 +300,19 @@ def matrix(
     return out
 
 
+def picked(knows: NDArray[np.bool_], rng: np.random.Generator, draws: int) -> NDArray[np.int64]:
+    """Which edition speaks for each host in each draw: shapes (edition, host) -> (draw, host).
+
+    One draw is the newest edition that knows the host, without chance; more take one that knows it, all alike. A host
+    that none knows is given any of them.
+    """
+    n, hosts = knows.shape
+    if draws == 1:
+        return np.array([[max(np.flatnonzero(knows[:, h]), default=n - 1) for h in range(hosts)]], np.int64)
+    chance = rng.random((draws, n, hosts))
+    return np.asarray(np.where(knows | ~knows.any(axis=0), chance, -1.0).argmax(axis=1), np.int64)
+
+
 def rival_stocks(
     editions: Mapping[str, xr.DataArray],
     rng: np.random.Generator,
@@ -335,18 +348,14 @@ def rival_stocks(
     if known_hosts is not None:
         hosts_ = [str(c) for c in next(iter(editions.values()))["residence"].values]
         knows = np.array([[h in told for h in hosts_] for told in (set(known_hosts[e]) for e in editions)])
-    n, hosts = len(tables), tables.shape[2]
-    if draws == 1:
-        newest = np.array([[max(np.flatnonzero(knows[:, h]), default=n - 1) for h in range(hosts)]])
-    else:
-        chance = rng.random((draws, n, hosts))
-        newest = np.where(knows | ~knows.any(axis=0), chance, -1.0).argmax(axis=1)
+    hosts = tables.shape[2]
+    newest = picked(knows, rng, draws)
     first = next(iter(editions.values()))
-    picked = np.empty((draws, first.shape[0], hosts))
+    out = np.empty((draws, first.shape[0], hosts))
     for h in range(hosts):
-        picked[:, :, h] = tables[newest[:, h], :, h]
+        out[:, :, h] = tables[newest[:, h], :, h]
     return xr.DataArray(
-        picked,
+        out,
         dims=("draw", "birthplace", "residence"),
         coords={
             "draw": np.arange(draws),

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from keruen.places import place as place
     from keruen.places import system as system
     from keruen.provenance import cite as cite
+    from keruen.reconcile import claims_from_series as claims_from_series
+    from keruen.reconcile import reconcile as reconcile
+    from keruen.reconcile import sensitivity as sensitivity
     from keruen.remittances import remittance_matrix as remittance_matrix
     from keruen.remittances import remittances as remittances
     from keruen.score import score_flows as score_flows
@@ -47,6 +50,7 @@ _PUBLIC = {
     "breaks": "streams",
     "brief": "brief",
     "cite": "provenance",
+    "claims_from_series": "reconcile",
     "compare": "disagreement",
     "covariates": "snapshot",
     "disagreement": "disagreement",
@@ -58,10 +62,12 @@ _PUBLIC = {
     "leverage": "leverage",
     "outlier": "tipping",
     "place": "places",
+    "reconcile": "reconcile",
     "remittance_matrix": "remittances",
     "remittances": "remittances",
     "revisions": "disagreement",
     "score_flows": "score",
+    "sensitivity": "reconcile",
     "shock": "passthrough",
     "sources": "store",
     "sql": "store",

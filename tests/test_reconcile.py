@@ -1,0 +1,247 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from keruen import contract
+from keruen.errors import ConceptError, Incomparable, KeruenError, ModelError, NoEvidence, VocabularyError
+from keruen.estimators.path import Design, NotConverged, Prior, Reports, _Model, _natural, sample, simulate
+from keruen.reconcile import calibrate, calibration, claims_from_series, reconcile
+from keruen.store import evidence
+from keruen.tipping import tipping
+
+BALANCE = evidence("KAZ", "net_migration", release="bns-taldau").sort("start")
+YEARS = [d.year for d in BALANCE["start"]]
+REGISTER = BALANCE["value"].to_list()
+QUICK = {"draws": 150, "ess": 20}
+
+
+def toy(seed=0, register=True, editions=2):
+    """A small design: two editions of yearly figures, one of them with a five-year sum, and a register."""
+    years = np.arange(1990, 2002)
+    t = years.size
+    rows, edition = [], []
+    for e in range(editions):
+        for k in range(0, t, 2):
+            rows.append(np.eye(t)[k])
+            edition.append(e)
+    rows.append(np.where((years >= 1993) & (years < 1998), 0.2, 0.0))
+    edition.append(0)
+    told = (years >= 1992) & register
+    k = int(told.sum())
+    rng = np.random.default_rng(seed)
+    return Design(
+        years=years, weights=np.array(rows), edition=np.array(edition), order=np.arange(float(editions)),
+        scale=np.ones((editions, t)), register=told, arrivals=rng.uniform(1, 5, k), departures=rng.uniform(1, 9, k),
+        coverage=((0.05, 0.05), (0.15, 0.07)), register_scale=np.full(k, 0.8), plain_weights=np.eye(t)[[3]],
+        plain_sd=np.array([0.5]), restless=np.ones(t), prior=Prior(),
+    )  # fmt: skip
+
+
+def slow_log_likelihood(design, reports, s, mixing, kappa, loading):
+    """The density of all reports, written out as one big normal distribution, path and errors stacked."""
+    p, t = design.prior, design.length
+    phi, sigma = float(s["phi"][0]), float(s["sigma"][0])
+    step = np.zeros((t, t + 1))  # path = step @ (first, innovations…) and the level
+    level = np.zeros(t)
+    step[0, 0] = 1
+    for k in range(1, t):
+        step[k] = phi * step[k - 1]
+        level[k] = phi * level[k - 1] + (1 - phi)
+        step[k, k] = sigma * design.restless[k] * np.sqrt(mixing[k - 1])
+    step[0, 0] = p.first
+    for k in range(1, t):
+        step[k, 0] = phi * step[k - 1, 0]
+    path = step @ step.T + p.level**2 * np.outer(level, level)
+    at = np.flatnonzero(design.register)
+    times = design.years[at].astype(float)
+    a, d, own = design.arrivals, design.departures, design.register_scale
+    gap = np.abs(times[:, None] - times[None, :])
+    (ma, sa), (md, sd) = design.coverage
+    cover = float(s["tau_coverage"][0]) ** 2 * p.rho_coverage**gap
+    error = (cover + sa**2) * np.outer(a, a) + (cover + sd**2) * np.outer(d, d)
+    error += float(s["tau_register"][0]) ** 2 * p.rho**gap * np.outer(own, own) + 1e-8 * np.eye(at.size)
+    apart = np.abs(design.years[:, None] - design.years[None, :]).astype(float)
+    h, e = design.weights, design.edition
+    lineage = (h @ (p.rho**apart) @ h.T) * kappa ** np.abs(e[:, None] - e[None, :])
+    lineage = float(s["tau_un"][0]) ** 2 * (lineage + 0.02 * np.diag(np.diag(lineage)))
+    select = np.eye(t)[at]
+    load = loading[e][:, None] * h[:, at]
+    total = np.vstack([h, select, design.plain_weights])
+    from_error = np.vstack([load, np.eye(at.size), np.zeros((len(design.plain_sd), at.size))])
+    n, k = len(h), at.size
+    cov = total @ path @ total.T + from_error @ error @ from_error.T
+    cov[:n, :n] += lineage
+    cov[n + k :, n + k :] += np.diag(design.plain_sd**2)
+    mean = from_error @ (d * md - a * ma)
+    y = np.concatenate([reports.lineage, reports.register, reports.plain]) - mean
+    return -0.5 * (y @ np.linalg.solve(cov, y) + np.linalg.slogdet(cov)[1]), (path @ total.T @ np.linalg.solve(cov, y))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_likelihood__equals_one_big_normal_distribution(seed):
+    rng = np.random.default_rng(seed)
+    design = toy(seed)
+    reports, _ = simulate(design, rng)
+    model = _Model(design, reports)
+    found, wanted, means = [], [], []
+    for _ in range(3):
+        s = _natural(rng.standard_normal((1, 5)), design.prior)
+        mixing = rng.gamma(2.0, 1.0, (1, design.length - 1))
+        kappa = np.array([rng.integers(0, model.grid.size)])
+        loading = rng.normal(0.3, 0.4, (1, design.editions))
+        root, half, log = model.gather(s, mixing, model.lineage(kappa, loading), model.registered(s), kappa)
+        slow, mean = slow_log_likelihood(design, reports, s, mixing[0], model.grid[kappa[0]], loading[0])
+        plain = -0.5 * ((reports.plain / design.plain_sd) ** 2).sum()
+        found.append(float(log[0]) + plain)
+        wanted.append(float(slow))
+        means.append((np.linalg.solve(root[0].T, half[0])[:-1], mean))
+    assert np.diff(found) == pytest.approx(np.diff(wanted), rel=1e-5, abs=1e-5)  # up to one constant
+    for fast, slow in means:
+        assert fast == pytest.approx(slow, abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def exact():
+    return reconcile("KAZ", claims=claims_from_series("KAZ", YEARS, REGISTER, error=0), **QUICK)
+
+
+def test_reconcile__one_perfect_source_is_the_posterior(exact):
+    truth = 1000 * np.array(REGISTER) / exact.population
+    assert np.abs(exact.rates - truth).max() < 2e-3
+    t = tipping(exact)
+    assert t.p_by_year == {2004: 1.0}
+    assert t.p_turned_back == 1.0
+    assert [x["year"] for x in t.turns if x["direction"] == "up" and x["unconfirmed"]] == [2023]
+    assert (exact.denominator_basis, exact.prior_only) == ("known", False)
+
+
+def test_reconcile__no_claims_is_the_prior_and_says_so():
+    found = reconcile("KAZ", claims=contract.empty(), start=2000, **QUICK)
+    assert found.prior_only
+    assert any("this is the prior" in n for n in found.notes)
+    assert found.rates.std(0).min() > 1
+    assert abs(np.median(found.rates[:, -1])) < 2
+
+
+def series(release, shift=0.0, **more):
+    return claims_from_series("KAZ", YEARS[10:], [v + shift for v in REGISTER[10:]], release=release, **more)
+
+
+def test_reconcile__two_copies_and_any_order_change_nothing():
+    one = reconcile("KAZ", claims=series("a"), **QUICK)
+    rival = pl.concat([series("a"), series("b", 9000, definition="national_net")])
+    for claims in (pl.concat([series("a"), series("b")]), series("a").reverse()):
+        assert (reconcile("KAZ", claims=claims, **QUICK).rates == one.rates).all()
+    assert (
+        reconcile("KAZ", claims=rival, **QUICK).rates
+        == reconcile("KAZ", claims=rival.sample(fraction=1, shuffle=True, seed=3), **QUICK).rates
+    ).all()
+
+
+def test_reconcile__planted_later_claims_change_not_one_byte(home):
+    then = reconcile("KAZ", as_of="2018-05-03", **QUICK)
+    assert then.rates.shape[1] == 32
+    table = evidence("KAZ", ["net_migration", "immigration", "emigration"], stream="all", sex="all")
+    late = series("a", 5e5, known="2018-05-04").with_columns(
+        source=pl.lit("x"), own=pl.lit(True), printed=pl.lit(None, pl.Float64), unit=pl.lit("persons")
+    )
+    late = late.with_columns(contract.ids(late)).select(table.columns)
+    planted = reconcile("KAZ", as_of="2018-05-03", claims=pl.concat([table, late]), start=1985, **QUICK)
+    assert planted.chains.tobytes() == then.chains.tobytes()
+    assert then.denominator_basis == "hindsight"
+    assert then.claims["known"].max().isoformat() <= "2018-05-03"
+    with pytest.raises(NoEvidence, match="strict refuses"):
+        reconcile("KAZ", as_of="2018-05-03", strict=True)
+
+
+def test_reconcile__parts_of_the_packaged_claims():
+    found = reconcile("KAZ", **QUICK)
+    parts = dict(found.claims.group_by("part").len().iter_rows())
+    assert parts["register"] == 35
+    assert parts["projection: a forecast is no data"] > 100
+    assert parts["copy: one claim, not two"] > 64  # a repeat through the World Bank, and carry-forwards
+    assert found.sources[0] == "bns-taldau"
+    assert found.rates.shape[1] == 41
+    assert set(found.loading) == {f"un-wpp-{e}" for e in (2008, 2010, 2012, 2015, 2017, 2019, 2022, 2024)}
+    labour = evidence("KAZ", "labour_migrants")
+    assert not set(labour["id"]) & set(found.claims["id"])
+
+
+def test_reconcile__same_seed_same_bytes_other_seed_others():
+    claims = series("a")
+    a, b, c = (reconcile("KAZ", claims=claims, seed=s, **QUICK).chains for s in (0, 0, 1))
+    assert a.tobytes() == b.tobytes() != c.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [
+        (lambda: claims_from_series("KAZ", [2000, 2000], [1, 2]), ModelError, "two values for 2000"),
+        (lambda: claims_from_series("KAZ", [2000], [1, 2]), ModelError, "one value a year"),
+        (lambda: claims_from_series("KAZ", [1500], [1]), ModelError, "1500 is far outside"),
+        (lambda: claims_from_series("KAZ", [2000], [1], error=-1), ModelError, "error of -1"),
+        (lambda: claims_from_series("KAZ", [2000], [1], definition="mine"), VocabularyError, "'mine'"),
+        (lambda: claims_from_series("KAZ", [2000], [1], definition="worker_est"), Incomparable, "persons present"),
+        (lambda: claims_from_series("KAZ", [2000], [float("nan")]), ModelError, "absent is not 0"),
+        (lambda: claims_from_series("KAZ", [2000], [1], population=[0]), ModelError, "above zero"),
+        (lambda: reconcile("KAZ", claims=claims_from_series("KAZ", [2000], [1])), ModelError, "One claim"),
+        (lambda: reconcile("KAZ", claims=series("a").with_columns(status=pl.lit("projection"))), NoEvidence, "foreca"),
+        (lambda: reconcile("KAZ", claims=series("a").with_columns(definition=pl.lit("x"))), VocabularyError, "'x'"),
+        (lambda: reconcile("Kirgizia", claims=series("a")), KeruenError, "Kirgizia"),
+        (lambda: reconcile("SUN", claims=claims_from_series("SUN", [1980, 1981], [1, 2])), NoEvidence, "population"),
+        (
+            lambda: reconcile("KAZ", claims=pl.concat([series("a"), series("a", 5.0)])),
+            ModelError, "two figures that overlap",
+        ),
+        (
+            lambda: reconcile("KAZ", claims=pl.concat([series("a"), series("b").with_columns(printed_unit=pl.lit("t"))])
+                              .with_columns(printed_unit=pl.col("printed_unit").fill_null("p"))),
+            Incomparable, "mix units",
+        ),
+        (
+            lambda: reconcile("KAZ", claims=pl.concat(
+                [series("a"), series("b").with_columns(measure=pl.lit("net_migration_rate"))])),
+            Incomparable, "net_migration_rate",
+        ),
+        (lambda: reconcile("KAZ", claims=series("a").drop("flag")), KeruenError, "'flag' is missing"),
+        (lambda: reconcile("KAZ", claims=series("a"), as_of="2018"), ModelError, "since when they are known"),
+        (lambda: reconcile("KAZ", "stock"), ConceptError, "stock"),
+        (lambda: reconcile("KAZ", register_error=-1), ModelError, "cannot be"),
+        (lambda: reconcile("KAZ", claims=series("a"), prior={"tau": 1}), ModelError, "'tau' is no prior"),
+        (lambda: reconcile("KAZ", claims=series("a"), prior={"rho": 1.2}), ModelError, "rho"),
+    ],
+)  # fmt: skip
+def test_reconcile__bad_input_is_named(call, error, says):
+    with pytest.raises(error, match=says):
+        call()
+
+
+def test_sample__refuses_what_did_not_settle():
+    design = toy()
+    reports, _ = simulate(design, np.random.default_rng(0))
+    with pytest.raises(NotConverged, match="effective draws"):
+        sample(design, reports, rng=np.random.default_rng(0), warmup=10, draws=20, most=20)
+
+
+def test_sample__without_reports_is_the_prior():
+    blank = toy(register=False, editions=0)
+    years = blank.years.size
+    design = Design(
+        years=blank.years, weights=np.zeros((0, years)), edition=np.zeros(0, dtype=int), order=np.zeros(0),
+        scale=np.zeros((0, years)), register=blank.register, arrivals=np.zeros(0), departures=np.zeros(0),
+        coverage=((0, 0), (0, 0)), register_scale=np.zeros(0), plain_weights=np.zeros((0, years)), plain_sd=np.zeros(0),
+        restless=np.ones(years), prior=Prior(),
+    )  # fmt: skip
+    found = sample(design, Reports(*[np.zeros(0)] * 3), rng=np.random.default_rng(0), ess_above=800)
+    assert found.rates[..., 0].std() == pytest.approx(25, rel=0.12)
+    assert np.median(found.scales["sigma"]) == pytest.approx(1, rel=0.12)
+    assert np.median(found.scales["tau_un"]) == pytest.approx(1.5, rel=0.1)
+
+
+@pytest.mark.slow
+def test_calibrate__ranks_are_uniform_on_a_small_design(exact):
+    from dataclasses import replace
+
+    table = calibration(calibrate(replace(exact, years=toy().years, design=toy()), 100, seed=7))
+    assert table["p_uniform"].min() > 0.001
+    assert table["coverage80"].is_between(0.66, 0.92).all()

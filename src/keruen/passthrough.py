@@ -131,7 +131,8 @@ class Elasticities:
     ``draws`` holds ``mean`` (draw, 3: drift, growth, currency), ``host`` (draw, host, 2), ``receiver`` (draw, receiver,
     3), ``scale`` (draw, series), ``outlying`` (draw,), the spreads ``host_sd`` (draw, 2) and ``receiver_sd`` (draw, 3),
     and ``base`` (draw, 2), the typical residual variance of inflows and of reported corridors. ``outlier``
-    gives each observation's posterior probability of being an outlier year. ``diagnostics`` has rank-normalised R-hat and effective draws of the pooled parameters.
+    gives each observation's posterior probability of being an outlier year. ``diagnostics`` has rank-normalised R-hat
+    and effective draws of the pooled parameters.
     """
 
     hosts: tuple[str, ...] = field(repr=False)

@@ -348,6 +348,16 @@ def test_leverage__missing_product_and_nobody_reported(base):
 
 
 @pytest.mark.packaged
+def test_leverage_over_time__by_year_and_edition():
+    told = room.leverage_over_time("RUS", ["TJK"], [2015], draws=20, by_edition=True)
+    assert set(told["edition"]) == {"un-ims-2015", "un-ims-2017", "un-ims-2019", "un-ims-2020", "un-ims-2024"}
+    assert (told["gross"] > 5).all()
+    both = room.leverage_over_time("RUS", ["TJK"], [2014, 2016], draws=20)
+    assert both["year"].to_list() == [2014, 2016]
+    assert both["gross"][0] > both["gross"][1]
+
+
+@pytest.mark.packaged
 def test_union_price__kyrgyz_accession():
     told = room.union_price()
     given_ = {i.name: i for i in told.inputs}
@@ -434,3 +444,71 @@ def test_figures__matrix_and_shock():
         figures.shock_fan(rows.clear(), "RUS", year=2015)
     with pytest.raises(NoEvidence, match="nothing to draw"):
         figures.corridor_matrix(r * np.nan, ["TJK", "RUS"], year=2021)
+
+
+# ---------------------------------------------------------------- at the command line
+
+
+def command(monkeypatch, capsys, *words):
+    import sys
+
+    from keruen.cli import main
+
+    monkeypatch.setattr(sys, "argv", ["keruen", *words])
+    try:
+        main()
+        code = 0
+    except SystemExit as left:
+        code = left.code or 0
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.mark.packaged
+def test_commands__json_alone_on_standard_output(monkeypatch, capsys):
+    import json
+
+    code, out, _ = command(monkeypatch, capsys, "leverage", "RUS", "--over", "TJK", "--draws", "20", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert told["pairs"][0]["over"] == "TJK"
+    assert {"dependence", "outside", "gross", "cost", "net", "asymmetry"} <= set(told["pairs"][0])
+    assert told["assumptions"]
+    assert told["sources"][0]["cite"]
+    code, out, _ = command(monkeypatch, capsys, "remittances", "TJK", "--from", "2014", "--to", "2015", "--json")
+    told = json.loads(out)
+    assert set(told) >= {"place", "years", "concentration", "sources"}
+    assert [y["year"] for y in told["years"]] == [2014, 2015]
+
+
+@pytest.mark.packaged
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["leverage"], "Name a holder"),
+        (["leverage", "RUS", "--over", "TKM"], "Nobody reported remittances"),
+        (["leverage", "RUS", "--over", "TJK", "--edition", "un-ims-1066"], "not an edition"),
+        (["remittances", "VAT"], "Nobody reported remittances"),
+        (["remittances", "Atlantis"], "No place is called"),
+        (["remittances", "TJK", "--method", "guess"], "not a way to weigh"),
+        (["shock", "TKM", "--growth", "-3", "--currency", "-45", "--year", "2015"], "has no rate|tenth of them"),
+        (["shock", "RUS", "--growth", "-100", "--currency", "0"], "above -100"),
+    ],
+)
+def test_commands__a_fault_is_one_message_and_code_two(monkeypatch, capsys, words, said):
+    import re
+
+    code, out, err = command(monkeypatch, capsys, *words)
+    assert code == 2
+    assert out == ""
+    assert re.search(said, err)
+    assert "Traceback" not in err
+
+
+@pytest.mark.packaged
+def test_commands__faulty_and_impossible_matrices(monkeypatch, capsys, tmp_path):
+    mine = tmp_path / "mine.csv"
+    for text, said in (("TJK,RUS,-3", "below zero"), (",RUS,3", "not labelled"), ("TJK,RUS,9e12", "above 100%")):
+        mine.write_text(f"receiving,sending,usd\n{text}\n")
+        code, _, err = command(monkeypatch, capsys, "leverage", "RUS", "--over", "TJK", "--matrix", str(mine))
+        assert (code, said in err) == (2, True), err

@@ -595,8 +595,17 @@ def _last_year(as_of: Any) -> int:
     return int(years.max())  # type: ignore[arg-type]
 
 
-def ground(year: int | None = None, *, as_of: Any = None) -> Ground:
+def ground(year: int | None = None, *, edition: str | Sequence[str] | None = None, as_of: Any = None) -> Ground:
     """Stocks, inflows, GDP, population, incomes and labour forces of a year, newest editions known on the day.
+
+    Parameters
+    ----------
+    year
+        By default the last in which a hundred places report remittances.
+    edition
+        One edition of the stock, or several; by default all that speak of the year.
+    as_of
+        Only what was known on that day.
 
     Raises
     ------
@@ -611,7 +620,7 @@ def ground(year: int | None = None, *, as_of: Any = None) -> Ground:
     for name, table in (*tables.items(), ("remittances_received", inflows), ("population", people)):
         if table.is_empty():
             raise NoEvidence(f"Nobody reported {name} for {at}. Take another year=, or add it with keruen add.")
-    stocks = world_stocks(at, as_of=as_of)
+    stocks = world_stocks(at, editions=[edition] if isinstance(edition, str) else edition, as_of=as_of)
     codes = [p.code for p in countries()]
 
     def values(table: pl.DataFrame) -> dict[str, float]:
@@ -719,6 +728,7 @@ def leverage(
     wages: xr.DataArray | None = None,
     labour_share: float = LABOUR_SHARE,
     replaceable: float = REPLACEABLE,
+    edition: str | Sequence[str] | None = None,
     as_of: Any = None,
     base: Ground | None = None,
 ) -> Leverage:
@@ -750,6 +760,8 @@ def leverage(
         What work pays, by ``place``, in place of income per head.
     labour_share, replaceable
         Of the holder's own dependence.
+    edition
+        One edition of the stock, or several; by default all that speak of the year.
     as_of
         Only what was known on that day.
     base
@@ -766,7 +778,7 @@ def leverage(
     >>> told.table["gross"].item() > 1
     True
     """
-    base = base if base is not None else ground(year, as_of=as_of)
+    base = base if base is not None else ground(year, edition=edition, as_of=as_of)
     codes = [str(c) for c in base.income["place"].values]
     held = one_place(holder).code if holder is not None else None
     if held is not None and held not in codes:
@@ -829,18 +841,43 @@ def leverage(
 
 
 def leverage_over_time(
-    holder: str, over: Sequence[str], years: Sequence[int], *, draws: int = 300, seed: int = 0, as_of: Any = None
+    holder: str,
+    over: Sequence[str],
+    years: Sequence[int],
+    *,
+    draws: int = 300,
+    seed: int = 0,
+    by_edition: bool = False,
+    as_of: Any = None,
 ) -> pl.DataFrame:
-    """Leverage of a holder in several years: what changed, with the stock editions that speak of each year.
+    """Leverage of a holder in several years: what changed, over all editions of the stock or edition by edition.
+
+    Parameters
+    ----------
+    holder, over, years
+        Who, over whom, when.
+    draws, seed
+        As in :func:`leverage`.
+    by_edition
+        One row for every edition that speaks of the year, in place of draws over all of them.
+    as_of
+        Only what was known on that day.
 
     Returns
     -------
-    The tables of :func:`leverage` with ``year``; a place that nobody reported in a year has no row.
+    The tables of :func:`leverage` with ``year`` and ``edition``; a place that nobody reported in a year has no row.
     """
+    from dataclasses import replace
+
     tables = []
     for year in years:
-        told = leverage(holder, over, year=year, draws=draws, seed=seed, as_of=as_of)
-        tables.append(told.table.with_columns(year=pl.lit(year, pl.Int32)))
+        base = ground(year, as_of=as_of)
+        kinds = {k: {k: v} for k, v in base.stocks.items()} if by_edition else {"all": base.stocks}
+        for name, stocks in kinds.items():
+            known = {k: base.known[k] for k in stocks}
+            told_ = leverage(holder, over, draws=draws, seed=seed, base=replace(base, stocks=stocks, known=known))
+            mark = [pl.lit(year, pl.Int32).alias("year"), pl.lit(name).alias("edition")]
+            tables.append(told_.table.with_columns(mark))
     return pl.concat(tables)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -72,6 +74,7 @@ def leverage(
         Path | None,
         typer.Option(help="Your own matrix: CSV with receiving, sending, usd.", exists=True, dir_okay=False),
     ] = None,
+    edition: Annotated[str | None, typer.Option(help="One edition of the stock alone, say un-ims-2020.")] = None,
     year: Year = None,
     draws: Annotated[int, typer.Option(min=1, help="Draws over rival editions.")] = 1000,
     as_of: AsOf = None,
@@ -92,7 +95,9 @@ def leverage(
     if holder is None and system is None:
         raise VocabularyError("Name a holder (keruen leverage RUS --over TJK) or a system (--system eurasia).")
     money = read_matrix(matrix) if matrix is not None else None
-    found = leverage(holder, over, system=system, year=year, draws=draws, seed=seed, money=money, as_of=as_of)
+    found = leverage(
+        holder, over, system=system, year=year, draws=draws, seed=seed, money=money, edition=edition, as_of=as_of
+    )
     told_ = (
         told(found, sent_home_part=None if send_home is None else send_home / 100) if as_json and out is None else None
     )
@@ -124,9 +129,13 @@ def shock(
 
     `keruen shock RUS --year 2015 --json`
     """
-    from keruen.passthrough import shock, told
+    from keruen.passthrough import GrowthAsShare, shock, told
 
-    found = shock(host, growth=growth, currency=currency, year=year, receivers=receiver, as_of=as_of, seed=seed)
+    with warnings.catch_warnings(record=True) as noted:
+        warnings.simplefilter("always", GrowthAsShare)
+        found = shock(host, growth=growth, currency=currency, year=year, receivers=receiver, as_of=as_of, seed=seed)
+    for note in noted:
+        print(f"keruen: {note.message}", file=sys.stderr)
     give(
         found.rows,
         show=["place", "exposure", "change", "change_low80", "change_high80", "low80", "high80", "dependence",

@@ -172,11 +172,12 @@ def calibration(sets, chains, warmup, draws, seed):
 
 
 def test_simulator__ranks_are_uniform_and_coverage_nominal():
-    found = calibration(100, 8, 900, 700, seed=4)
+    # Few data sets but settled chains: a short run would test its own warm-up. The slow test has three hundred.
+    found = calibration(80, 8, 1200, 800, seed=11)
     for name, (p, coverage) in found.items():
-        assert p > 1e-4, name
-        assert 0.66 <= coverage <= 0.92, name
-    assert 0.76 <= np.mean([c for _, c in found.values()]) <= 0.84
+        assert p > 1e-3, name
+        assert 0.61 <= coverage <= 0.95, name
+    assert 0.74 <= np.mean([c for _, c in found.values()]) <= 0.86
 
 
 @pytest.mark.slow
@@ -387,7 +388,7 @@ def test_permits__without_a_regime_are_events_not_persons():
 
 def test_amnesty__larger_than_anybody_could_be():
     d = replace(design(), anchors=(anchor("amnesty", "regularised", 2006, 1e12, 0.03, regime="amnesty"),))
-    with pytest.raises(KeruenError):
+    with pytest.raises(ModelError, match="more than there can be"):
         fit(d, rng=np.random.default_rng(0), chains=8, warmup=50, draws=50, together=1)
 
 

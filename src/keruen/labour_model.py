@@ -593,6 +593,12 @@ def fit(
     data = value[:, None] if observed is None else observed
     met = np.ones_like(data, dtype=bool) if reached is None else reached
     counts = {a.regime: i for i, a in enumerate(design.anchors) if a.of == "regularised"}
+    for i in counts.values():
+        if design.anchors[i].value > design.scale:
+            raise ModelError(
+                f"{design.anchors[i].key} regularised {design.anchors[i].value:,.0f} people, more than there can be "
+                f"({design.scale:,.0f} scales this account). Correct the figure, or the population."
+            )
     rest = np.array([i for i in range(len(value)) if i not in counts.values()], dtype=int)
 
     def compare(z: Array, own: NDArray[np.intp]) -> tuple[_Run, Array]:

@@ -94,7 +94,7 @@ SHARES = {
 }  # fmt: skip
 
 
-def shares(claims: pl.DataFrame) -> pl.DataFrame:
+def shares(claims: pl.DataFrame, *, matrices: bool = False) -> pl.DataFrame:
     """Every published share of GDP, and every share that a numerator and a GDP in these claims make.
 
     Parameters
@@ -102,6 +102,8 @@ def shares(claims: pl.DataFrame) -> pl.DataFrame:
     claims
         Claims with ids about one place: ``remittances_received``, ``remittances_share_gdp``, ``money_transfers`` and
         ``gdp``, in any number of editions.
+    matrices
+        Also every corridor of the published matrices, models of ``remittances``.
 
     Returns
     -------
@@ -118,13 +120,10 @@ def shares(claims: pl.DataFrame) -> pl.DataFrame:
         .select("year", gdp="value", gdp_release="release", gdp_id="id")
         .unique(["year", "gdp_release"], keep="last", maintain_order=True)
     )
-    money = pl.concat(
-        [
-            yearly.filter(pl.col("measure") == "remittances_received"),
-            yearly_transfers(claims) if "money_transfers" in claims["measure"] else yearly.clear(),
-        ],
-        how="diagonal_relaxed",
-    )
+    received = yearly.filter(pl.col("measure") == "remittances_received")
+    modelled = yearly.filter(pl.col("measure") == "remittances") if matrices else yearly.clear()
+    transfers = yearly_transfers(claims) if "money_transfers" in claims["measure"] else yearly.clear()
+    money = pl.concat([received, modelled, transfers], how="diagonal_relaxed")
     ours = money.join(gdp, on="year", how="left", maintain_order="left").select(
         "year", "measure", "counterpart", pl.col("value").alias("value_usd"),
         (100 * pl.col("value") / pl.col("gdp")).alias("share_gdp"), "release", "gdp_release",
@@ -830,7 +829,7 @@ def share_search(
     False
     """
     told = store.evidence(place, MONEY, as_of=as_of)
-    return shares_within(shares(told), low, high, one_place(sender).code if sender is not None else None)
+    return shares_within(shares(told, matrices=True), low, high, one_place(sender).code if sender is not None else None)
 
 
 def compare_with_transfers(made: xr.DataArray, year: int, *, as_of: str | date | None = None) -> pl.DataFrame:

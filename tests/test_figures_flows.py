@@ -12,11 +12,9 @@ from keruen import figures_flows as draw
 from keruen.errors import NoEvidence, VocabularyError
 
 PLACES = ("KAZ", "RUS", "UZB", "DEU")
-SPANS = (
-    (date(2010, 7, 1), date(2015, 7, 1)),
-    (date(2015, 7, 1), date(2020, 7, 1)),
-    (date(2020, 7, 1), date(2024, 7, 1)),
-)
+DAYS = (date(2010, 7, 1), date(2015, 7, 1), date(2020, 7, 1), date(2024, 7, 1))
+SPANS = tuple(zip(DAYS[:-1], DAYS[1:], strict=True))
+NAMES = "origin destination start end sex method release value low95 low80 median high80 high95 outward return transit"
 
 
 def table(releases=("un-ims-2020",), spans=SPANS[1:2], interval=False, skip=()):

@@ -113,8 +113,8 @@ def accuracy(definition: str) -> Accuracy:
 
     Examples
     --------
-    >>> accuracy("reg_permanent").departures
-    (0.25, 0.25)
+    >>> accuracy("reg_permanent").floor
+    0.8
     >>> accuracy("un_resident").lineage
     'un'
     """

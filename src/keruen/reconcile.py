@@ -6,7 +6,7 @@ Claims become cells of a design (who reports which years, how their errors hang 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -820,6 +820,192 @@ def _answer(
         ess_min=found.ess_min, identified=identified, prior=design.prior, prior_only=about["prior_only"],
         notes=tuple(notes), design=design, reports=reports,
     )  # fmt: skip
+
+
+def answer(
+    place: str | int | Place,
+    *,
+    as_of: str | int | date | None = None,
+    persistence: int = 5,
+    threshold: float = 0.0,
+    hysteresis: float = 0.5,
+    since: int = 1990,
+    seed: int = 0,
+    strict: bool = False,
+    treatments: bool = False,
+    **options: Any,
+) -> dict[str, Any]:
+    """When a place tipped, as plain data: rates, probabilities, the tipping year, states, turns, and what it hangs on.
+
+    Parameters
+    ----------
+    persistence, threshold, hysteresis, since
+        As in :func:`keruen.tipping`.
+    treatments
+        Also answer under every treatment of :func:`sensitivity`; otherwise other persistences alone.
+    **options
+        Of :func:`reconcile`.
+    """
+    from keruen.tipping import tipping
+
+    found = reconcile(place, as_of=as_of, seed=seed, strict=strict, **options)
+    t = tipping(found, persistence, threshold, hysteresis, since)
+    low95, low80, median, high80, high95 = found.quantiles()
+    hangs: list[dict[str, Any]] = []
+    for h in sorted({1, 3, 5, 6, persistence}):
+        other = tipping(found, h, threshold, hysteresis, since).told()
+        hangs.append({"treatment": "all evidence", **other})
+    if treatments:
+        table = sensitivity(
+            place, as_of=[None if as_of is None else str(as_of)], persistence=[5], since=since, seed=seed
+        )
+        hangs += [row for row in table.to_dicts() if row["treatment"] != "all evidence"]
+
+    def listed(values: Array, digits: int = 4) -> list[float | None]:
+        return [None if not np.isfinite(v) else round(float(v), digits) for v in values]
+
+    return {
+        "place": found.place, "as_of": found.as_of, "years": [int(y) for y in found.years],
+        "net_migration_rate": {
+            "unit": "per 1,000 a year", "median": listed(median), "low80": listed(low80), "high80": listed(high80),
+            "low95": listed(low95), "high95": listed(high95),
+        },
+        "p_receiving": listed(t.p_receiving), "p_receiving_hysteresis": listed(t.p_receiving_hysteresis),
+        "tipping": t.told(), "state": t.state, "turns": t.turns,
+        "sequences": [{"turns": k, "p": round(v, 6)} for k, v in t.sequences[:6]],
+        "diagnostics": {
+            "draws": len(found.rates), "ess_min": round(found.ess_min, 1), "rhat_max": round(found.rhat_max, 4),
+        },
+        "sensitivity": hangs, "sources": found.sources, "denominator_basis": found.denominator_basis,
+        "denominator": list(found.denominator),
+        "loading": {k: {"mean": round(a, 3), "sd": round(b, 3)} for k, (a, b) in found.loading.items()},
+        "prior_only": found.prior_only, "notes": list(found.notes),
+    }  # fmt: skip
+
+
+# ---------------------------------------------------------------- the world
+
+CACHED = "v1"
+
+
+def _row(job: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """One place of the world, or the reason why there is none; from the cache where its evidence is unchanged."""
+    import hashlib
+    import json
+
+    from keruen import folders
+
+    code, options = job
+    cutoff = options["as_of"]
+    table = store.evidence(
+        code, ["net_migration", "immigration", "emigration", "population"], stream="all", sex="all", as_of=cutoff
+    )
+    said = json.dumps(
+        [CACHED, code, {k: str(v) for k, v in options.items()}, _stamp(), sorted(table["id"].to_list())], sort_keys=True
+    )
+    target = folders.home() / "cache" / "tipping" / f"{hashlib.blake2b(said.encode(), digest_size=16).hexdigest()}.json"
+    if target.is_file():
+        return code, dict(json.loads(target.read_text("utf-8")))
+    try:
+        told = answer(code, **options)
+    except (NoEvidence, ModelError) as error:
+        told = {"place": code, "fault": str(error)}
+    told["as_of"] = None if cutoff is None else str(cutoff)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(f".{id(told)}")
+    part.write_text(json.dumps(told), "utf-8")
+    part.replace(target)
+    return code, told
+
+
+def world(
+    places: Sequence[str] | None = None,
+    *,
+    as_of: str | None = None,
+    persistence: int = 5,
+    since: int = 1990,
+    seed: int = 0,
+    ess: float = 400,
+    workers: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> pl.DataFrame:
+    """When every place tipped: one row a place. What was computed is kept and not computed again.
+
+    Parameters
+    ----------
+    places
+        By default every country with claims.
+    workers
+        Processes; by default one a core. Where a Dask client is active, its workers are used instead.
+    progress
+        Told the place, how many are done and how many there are.
+
+    Returns
+    -------
+    ``place``, ``mode``, ``p_mode``, ``p_turned``, ``p_never``, ``p_unconfirmed``, ``p_already_receiving``,
+    ``p_turned_back``, ``entropy_bits``, ``p_receiving`` and ``rate`` of the last year told, ``year``, ``ess_min``,
+    ``rhat_max``, ``fault``: why there is no answer.
+
+    Notes
+    -----
+    An answer is found again by the ids of the claims it rests on: a new claim makes that place be computed anew.
+    """
+    import os
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from multiprocessing import get_context
+
+    codes = sorted(places) if places is not None else sorted(c for c, p in all_places().items() if p.kind == "country")
+    options = {"as_of": as_of, "persistence": persistence, "since": since, "seed": seed, "ess": ess}
+    jobs = [(one_place(c).code, options) for c in codes]
+    done: dict[str, dict[str, Any]] = {}
+
+    def take(code: str, told: dict[str, Any]) -> None:
+        done[code] = told
+        if progress is not None:
+            progress(code, len(done), len(jobs))
+
+    many = workers if workers is not None else (os.cpu_count() or 1)
+    client = _client()
+    if client is not None:
+        for future in client.map(_row, jobs):
+            take(*future.result())
+    elif many < 2 or len(jobs) < 2:
+        for job in jobs:
+            take(*_row(job))
+    else:
+        with ProcessPoolExecutor(many, mp_context=get_context("spawn")) as pool:
+            for ready in as_completed([pool.submit(_row, job) for job in jobs]):
+                take(*ready.result())
+    return pl.DataFrame([_flat(done[c]) for c, _ in jobs], infer_schema_length=None)
+
+
+def _client() -> Any:
+    """The Dask client that is active, if distributed is loaded at all."""
+    import sys
+
+    if "distributed" not in sys.modules:
+        return None
+    try:
+        return sys.modules["distributed"].get_client()
+    except ValueError:
+        return None
+
+
+def _flat(told: dict[str, Any]) -> dict[str, Any]:
+    empty: dict[str, Any] = dict.fromkeys(
+        ("mode", "p_mode", "p_turned", "p_never", "p_unconfirmed", "p_already_receiving", "p_turned_back",
+         "entropy_bits", "year", "p_receiving", "rate", "ess_min", "rhat_max", "fault")
+    )  # fmt: skip
+    if "fault" in told:
+        return {"place": told["place"], **empty, "fault": told["fault"]}
+    t, last = told["tipping"], len(told["years"]) - 2
+    masses = [*t["p_by_year"].values(), t["p_never"], t["p_unconfirmed"], t["p_already_receiving"]]
+    return {
+        "place": told["place"], **empty, **{k: t[k] for k in t if k in empty}, "mode": str(t["mode"]),
+        "p_mode": max(masses), "p_turned": sum(t["p_by_year"].values()), "year": told["years"][last],
+        "p_receiving": told["p_receiving"][last], "rate": told["net_migration_rate"]["median"][last],
+        "ess_min": told["diagnostics"]["ess_min"], "rhat_max": told["diagnostics"]["rhat_max"],
+    }  # fmt: skip
 
 
 # ---------------------------------------------------------------- what the answer hangs on

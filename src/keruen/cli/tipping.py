@@ -1,0 +1,111 @@
+"""When a place tipped, for one place or for the world; and whether the sampler can be trusted."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from keruen.cli.common import AsJson, AsOf, Force, Format, Out, Strict, app, give, say_json
+from keruen.errors import ConceptError
+
+
+@app.command()
+def tipping(
+    place: Annotated[str | None, typer.Argument(help="A place: KAZ, 398, Kazakhstan.", show_default=False)] = None,
+    world: Annotated[bool, typer.Option("--world", help="Every place; what was computed before is kept.")] = False,
+    as_of: AsOf = None,
+    strict: Strict = False,
+    persistence: Annotated[int, typer.Option(help="Years that a turn must last.")] = 5,
+    threshold: Annotated[float, typer.Option(help="Receiving means above this, per 1,000 a year.")] = 0.0,
+    hysteresis: Annotated[float, typer.Option(help="Half the width of the dead band, per 1,000.")] = 0.5,
+    since: Annotated[int, typer.Option(help="First year in which a turn counts.")] = 1990,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Also answer under other treatments of the evidence.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    as_json: AsJson = False,
+    format: Format = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """When a sending place became a receiving one, and how sure one can be.
+
+    `keruen tipping KAZ`
+
+    `keruen tipping KAZ --as-of 2018-05-03 --json`
+
+    `keruen tipping --world --out tipping.parquet`
+    """
+    import polars as pl
+
+    from keruen.reconcile import answer
+    from keruen.reconcile import world as everywhere
+
+    if world == (place is not None):
+        raise ConceptError("Name one place, or ask for all of them with --world.")
+    if world:
+        if out is not None:
+            from keruen import export
+
+            export.refuse(out, force=force)
+
+        def tell(code: str, done: int, of: int) -> None:
+            print(f"\r{done}/{of} {code}   ", end="" if done < of else "\n", file=sys.stderr, flush=True)
+
+        table = everywhere(as_of=as_of, persistence=persistence, since=since, seed=seed, progress=tell)
+        give(table, show=table.columns[:12], as_json=as_json, format=format, out=out, force=force)
+        return
+    assert place is not None
+    told = answer(
+        place, as_of=as_of, strict=strict, persistence=persistence, threshold=threshold, hysteresis=hysteresis,
+        since=since, seed=seed, treatments=sensitivity,
+    )  # fmt: skip
+    rate = told["net_migration_rate"]
+    table = pl.DataFrame(
+        {
+            "year": told["years"], "median": rate["median"], "low80": rate["low80"], "high80": rate["high80"],
+            "p_receiving": told["p_receiving"], "state": told["state"],
+            "p_tips": [told["tipping"]["p_by_year"].get(str(y), 0.0) for y in told["years"]],
+        },
+        strict=False,
+    )  # fmt: skip
+    if as_json and out is None:
+        say_json(told)
+        return
+    give(table, show=table.columns, told=told, as_json=as_json, format=format, out=out, force=force)
+    if out is None and format is None:
+        t = told["tipping"]
+        print(
+            f"First turn upward since {t['since']} that lasts {t['persistence']} years: most likely {t['mode']}; "
+            f"never {t['p_never']:.2f}, begun but not yet confirmed {t['p_unconfirmed']:.2f}, receiving from the start "
+            f"{t['p_already_receiving']:.2f}, turned back since {t['p_turned_back']:.2f}."
+        )
+        for note in told["notes"]:
+            print(f"Note: {note}")
+
+
+@app.command()
+def sbc(
+    place: Annotated[str, typer.Argument(help="Its design of claims is used, not its figures.")],
+    sets: Annotated[int, typer.Option(help="Simulated data sets; 300 for a verdict.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of the simulations.")] = 0,
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+    format: Format = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Does the sampler return what was put in? Simulation-based calibration on the claims of a place.
+
+    `keruen sbc TKM --sets 300 --out ranks.parquet`
+    """
+    from keruen.reconcile import calibrate, calibration, reconcile
+
+    ranks = calibrate(reconcile(place, as_of=as_of, ess=50), sets, seed=seed)
+    table = calibration(ranks)
+    if out is not None:
+        give(ranks, show=ranks.columns, as_json=as_json, format=format, out=out, force=force)
+    else:
+        give(table, show=table.columns, as_json=as_json, format=format)

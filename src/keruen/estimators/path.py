@@ -20,6 +20,7 @@ from keruen.posterior import ess, rhat
 
 Array = NDArray[np.float64]
 NAMES = ("phi", "sigma", "tau_un", "tau_register", "tau_coverage")
+WAYS = 4
 _TINY = 1e-4  # per 1,000: what "without error" means
 
 
@@ -347,7 +348,9 @@ def _sample(
         [True, True, m.n > 0, m.at.size > 0, m.at.size > 0 and bool((design.arrivals + design.departures).any())]
     )
     dims = np.flatnonzero(used)
-    blocks = [dims[dims < 2], dims[dims == 2], dims[dims > 2]]
+    parts = [dims[dims < 2], dims[dims > 2]]
+    others = dims.size + m.loads
+    directions = np.vstack([0.5 * np.eye(others)])
     z = rng.standard_normal((chains, 5)) * 0.7
     kappa = rng.integers(0, m.grid.size, chains)
     loading = prior.loading[0] + 0.5 * prior.loading[1] * rng.standard_normal((chains, m.loads))
@@ -355,7 +358,7 @@ def _sample(
     s = _natural(z, prior)
     products, told = m.lineage(kappa, loading), m.registered(s)
     seen: list[Array] = []
-    roots = [0.5 * np.eye(len(b)) for b in blocks]
+    shapes = [0.5 * np.eye(p.size) for p in parts]
     steps = [0.0, 0.0, 0.0]
     kept: dict[str, list[Array]] = {k: [] for k in ("rates", "z", "kappa", "loading")}
     accepted, tried, at, wanted = 0.0, 0, 0, draws
@@ -363,41 +366,51 @@ def _sample(
     while True:
         # 1. Scales, against the likelihood from which the path is integrated out.
         root, half, log = m.gather(s, mixing, products, told, kappa)
-        for which in (0, 1, 2):
-            block = blocks[which]
-            if not block.size:
+        for which in (0, 2, 1):
+            if which != 2 and not parts[which].size:
                 continue
-            trial_z, trial_kappa = z.copy(), kappa
-            size = np.exp(steps[which]) * 2.4 / np.sqrt(block.size)
-            trial_z[:, block] += size * rng.standard_normal((chains, block.size)) @ roots[which].T
-            trial_s = _natural(trial_z, prior)
-            legal = np.ones(chains, dtype=bool)
+            trial_z, trial_kappa, trial_loading = z.copy(), kappa, loading
             trial_products, trial_told = products, told
-            if which == 1 and m.grid.size > 1:
-                trial_kappa, legal = _other_kappa(kappa, m.grid, trial_z, prior, rng)
+            legal = np.ones(chains, dtype=bool)
+            size = 1.7 * np.exp(steps[which])
+            if which < 2:
+                part = parts[which]
+                trial_z[:, part] += size * rng.standard_normal((chains, part.size)) @ shapes[which].T
                 trial_s = _natural(trial_z, prior)
-                trial_products = m.lineage(trial_kappa, loading)
-            elif which == 2:
-                trial_told = m.registered(trial_s)
+                if which:
+                    trial_told = m.registered(trial_s)
+            else:
+                # Along one learnt direction of all scales and loadings: slow ridges have long directions.
+                way = directions[rng.integers(0, len(directions), chains)]
+                shift = size * rng.standard_normal((chains, 1)) * way
+                trial_z[:, dims] += shift[:, : dims.size]
+                trial_loading = loading + shift[:, dims.size :]
+                if m.n and m.grid.size > 1:
+                    trial_kappa, legal = _other_kappa(kappa, m.grid, trial_z, prior, rng)
+                trial_s = _natural(trial_z, prior)
+                trial_products, trial_told = m.lineage(trial_kappa, trial_loading), m.registered(trial_s)
             trial = m.gather(trial_s, mixing, trial_products, trial_told, trial_kappa)
             ratio = trial[2] - log - 0.5 * ((trial_z**2).sum(1) - (z**2).sum(1))
+            if which == 2 and m.loads:
+                centre, spread = prior.loading
+                ratio -= 0.5 * (((trial_loading - centre) ** 2).sum(1) - ((loading - centre) ** 2).sum(1)) / spread**2
             take = legal & (np.log(rng.random(chains)) < ratio)
             z = np.where(take[:, None], trial_z, z)
             s = {k: np.where(take, trial_s[k], s[k]) for k in s}
             root = np.where(take[:, None, None], trial[0], root)
             half = np.where(take[:, None], trial[1], half)
             log = np.where(take, trial[2], log)
-            if which == 1:
+            if which:
                 kappa = np.where(take, trial_kappa, kappa)
+                loading = np.where(take[:, None], trial_loading, loading)
                 products = np.where(take[:, None, None], trial_products, products)
-            elif which == 2:
                 told = (
                     np.where(take[:, None, None], trial_told[0], told[0]),
                     np.where(take[:, None], trial_told[1], told[1]),
                     np.where(take, trial_told[2], told[2]),
                 )
             if at < warmup:
-                steps[which] += (float(take.mean()) - 0.35) * min(0.5, 5 / np.sqrt(at + 1))
+                steps[which] += (float(take.mean()) - 0.4) * min(0.5, 5 / np.sqrt(at + 1))
             else:
                 accepted, tried = accepted + float(take.mean()), tried + 1
         idle = np.flatnonzero(~used)
@@ -474,14 +487,19 @@ def _sample(
 
         at += 1
         if at <= warmup:
-            if at > warmup // 4:
-                seen.append(z)
-            if at % max(warmup // 6, 1) == 0 and len(seen) * chains > 100:
-                all_z = np.concatenate(seen)
-                for w, block in enumerate(blocks):
-                    if block.size:
-                        cov = np.atleast_2d(np.cov(all_z[:, block], rowvar=False)) + 1e-4 * np.eye(block.size)
-                        roots[w] = np.asarray(np.linalg.cholesky(cov))
+            if at > warmup // 5:
+                seen.append(np.concatenate([z[:, dims], loading], 1))
+            if at % max(warmup // 8, 1) == 0 and len(seen) * chains > 8 * others:
+                learnt = np.concatenate(seen[len(seen) // 3 :])
+                cov = np.atleast_2d(np.cov(learnt, rowvar=False)) + 1e-4 * np.eye(others)
+                for w, part in enumerate(parts):
+                    if part.size:
+                        inside = np.flatnonzero(np.isin(dims, part))
+                        shapes[w] = np.asarray(np.linalg.cholesky(cov[np.ix_(inside, inside)]))
+                sds = np.sqrt(np.diag(cov))
+                values, vectors = np.linalg.eigh(cov / np.outer(sds, sds))
+                most_of = np.argsort(values)[::-1][:WAYS]
+                directions = np.asarray(np.sqrt(values[most_of])[:, None] * vectors[:, most_of].T * sds)
             continue
         for name, value in (("rates", rates), ("z", z.copy()), ("kappa", m.grid[kappa]), ("loading", loading)):
             kept[name].append(value)

@@ -43,9 +43,8 @@ def main(path: str) -> None:
                 r = np.corrcoef(np.log1p(x), np.log1p(y))[0, 1]
                 total = float(told["theirs"].sum())
                 n = len(set(ours["origin"]))
-                print(
-                    f"| {release} | {start}–{start + 5} | {method} | {n} | {x.sum():,.0f} | {x.sum() / total:.3f} | {r:.3f} |"
-                )
+                head = f"| {release} | {start}–{start + 5} | {method} | {n} |"
+                print(head, f"{x.sum():,.0f} | {x.sum() / total:.3f} | {r:.3f} |")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Figures of flows: what they show, what they refuse, what is hatched."""
 
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,7 +14,7 @@ from keruen.errors import NoEvidence, VocabularyError
 
 PLACES = ("KAZ", "RUS", "UZB", "DEU")
 DAYS = (date(2010, 7, 1), date(2015, 7, 1), date(2020, 7, 1), date(2024, 7, 1))
-SPANS = tuple(zip(DAYS[:-1], DAYS[1:], strict=True))
+SPANS = tuple(pairwise(DAYS))
 NAMES = "origin destination start end sex method release value low95 low80 median high80 high95 outward return transit"
 
 

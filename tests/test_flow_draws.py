@@ -46,15 +46,18 @@ def equal(one, other):
     return all(np.array_equal(a, b) for a, b in zip(tables(one), tables(other), strict=True))
 
 
-def test_run__no_spread_gives_the_point_estimate_every_time():
-    one = run([world()], NONE, draws=3, method="minimisation_closed")
+@pytest.mark.parametrize(
+    "method", ["minimisation_closed", "independence", "pseudo_bayes", "minimisation_open", "migration_rates"]
+)
+def test_run__no_spread_gives_the_point_estimate_every_time(method):
+    one = run([world()], NONE, draws=3, method=method)
     from keruen.estimators.tables import flows
 
     account = one.accounts[0]
     for s in range(2):
         point = flows(
             account.stock_start[s], account.stock_end[s], account.births[s], account.deaths[s],
-            method="minimisation_closed",
+            method=method,
         ).table  # fmt: skip
         assert np.allclose(one.kept.block(0, s, slice(None)), point, rtol=2e-6, atol=0.2)
 

@@ -215,6 +215,46 @@ def test_fit__intervals_hold_the_truth_in_many_worlds():
     assert np.mean(held) > 0.72
 
 
+@pytest.mark.slow
+def test_fit__truth_from_the_prior_ranks_uniformly():
+    # Simulation-based calibration (Talts et al. 2018): parameters from the prior, data from them, ranks of the truth.
+    from keruen.posterior import uniformity
+
+    panel = room.panel(*toy(years=range(2000, 2020)))
+    own = [int(h) for h in np.flatnonzero((panel.exposure**2).sum(axis=0) >= room.HOST_EXPOSURE)]
+    x, z = room.design(panel, own)
+    homes = sorted(panel.frame["receiver"].unique())
+    unit = np.array([homes.index(r) for r in panel.frame["receiver"]])
+    ranks = {name: [] for name in ("growth", "currency", "outlying", "base", "host_sd", "receiver_sd", "one host")}
+    for n in range(30):
+        rng = np.random.default_rng(1000 + n)
+        mean = rng.normal(room.PRIOR_MEAN, room.PRIOR_SD)
+        host_sd = np.abs(rng.standard_cauchy(2)) * room.HOST_SCALE
+        receiver_sd = np.abs(rng.standard_cauchy(3)) * room.RECEIVER_SCALE
+        u, v = rng.normal(0, host_sd, (len(own), 2)), rng.normal(0, receiver_sd, (len(homes), 3))
+        base, outlying = rng.gamma(1, 0.1), rng.beta(1, 9)
+        variance = 1 / rng.gamma(2.5, 1 / (2.5 * base), len(homes))
+        wide = np.where(rng.random(len(x)) < outlying, room.WIDE, 1.0)
+        y = x @ np.concatenate([mean, u.ravel()]) + np.einsum("ij,ij->i", z, v[unit])
+        y = y + np.sqrt(variance[unit] * wide) * rng.standard_normal(len(x))
+        told = room.Panel(
+            panel.frame.with_columns(change=pl.Series(y)), panel.exposure, panel.growth, panel.currency, panel.hosts
+        )
+        d = room.fit(told, chains=1, draws=1200, warm=300, seed=n, check=False).draws
+        for name, truth, draws in (
+            ("growth", mean[1], d["mean"][:, 1]),
+            ("currency", mean[2], d["mean"][:, 2]),
+            ("outlying", outlying, d["outlying"]),
+            ("base", base, d["base"][:, 0]),
+            ("host_sd", host_sd[1], d["host_sd"][:, 1]),
+            ("receiver_sd", receiver_sd[1], d["receiver_sd"][:, 1]),
+            ("one host", mean[1] + u[0, 0], d["mean"][:, 1] + d["host"][:, 0, 0]),
+        ):
+            ranks[name].append(int((draws[59::60] < truth).sum()))
+    odd = {name: uniformity(np.array(r), 20, bins=7) for name, r in ranks.items()}
+    assert min(odd.values()) > 0.001, odd
+
+
 # ---------------------------------------------------------------- onward to income
 
 

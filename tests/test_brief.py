@@ -176,6 +176,7 @@ def test_kazakhstan__has_the_six_figures(today):
         "hosts",
         "leverage",
         "labour",
+        "labour-fan",
         "known-when",
     }
 

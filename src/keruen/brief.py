@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -20,7 +21,10 @@ import polars as pl
 from keruen import figures, figures_remittances, snapshot, store
 from keruen._version import __version__
 from keruen.disagreement import CALENDAR, HALF, disagreement, revisions, sums
-from keruen.errors import ConceptError, Incomparable, NoEvidence
+from keruen.errors import ConceptError, Incomparable, ModelError, NoEvidence
+from keruen.figures_labour import fan
+from keruen.labour import Labour, by_year, gather, probability
+from keruen.labour import labour as labour_of
 from keruen.leverage import leverage as leverage_of
 from keruen.places import place as one_place
 from keruen.places import places
@@ -1307,12 +1311,75 @@ def _corridor_money(section: dict[str, Any], asked: _Asked, money: pl.DataFrame)
 # ---------------------------------------------------------------- labour and return
 
 
+FEWEST_ANCHORS = 5  # below that a posterior of labour migrants is hardly more than its priors
+
+
+@lru_cache(maxsize=16)
+def _reckoned(code: str, as_of: date | None, strict: bool, claims: tuple[str, ...]) -> Labour:
+    """The posterior of a place on a day; `claims` are in the key, so that a figure added asks anew."""
+    return labour_of(code, as_of=as_of, strict=strict, influence="none", warmup=900, draws=1200)
+
+
+def _uncounted(section: dict[str, Any], asked: _Asked) -> None:
+    """How many labour migrants, registered and not: Keruen's own reckoning, where enough figures tie it."""
+    facts = gather(asked.code, as_of=asked.as_of, strict=asked.strict)
+    try:
+        found = _reckoned(asked.code, asked.as_of, asked.strict, tuple(facts["id"].to_list()))
+    except NoEvidence:
+        return
+    except ModelError:
+        _says(section, ["How many labour migrants there are is left out: the reckoning did not settle."])
+        return
+    if len(found.design.anchors) < FEWEST_ANCHORS:
+        return
+    ids = {i for a in found.anchors for i in a["ids"]}
+    rows = [r for r in facts.to_dicts() if r["id"] in ids]
+    told = by_year(found)
+    year = found.statements[0].years[0][0] if found.statements else told["years"][-1]
+    year = min(year, told["years"][-1] if asked.as_of is None else asked.as_of.year)
+    at = told["years"].index(year)
+
+    def people(name: str, end: str) -> Number:
+        return made(float(f"{told[name][end][at]:.2g}"), "persons", rows, words=True)
+
+    _says(
+        section,
+        say(
+            "How many labour migrants? In {year} about {total} were present (four chances in five between {low} and "
+            "{high}), {unregistered} of them without papers: {ratio} for each registered one. No source says so: it is "
+            "reckoned from {n} figures, each with a stated error.",
+            year=Said(str(year)), total=people("total", "median"), low=people("total", "low80"),
+            high=people("total", "high80"), unregistered=people("unregistered", "median"),
+            ratio=made(round(told["ratio"]["median"][at], 1), "ratio", rows),
+            n=made(len(found.design.anchors), "figures", rows),
+        ),
+    )  # fmt: skip
+    for statement in found.statements:
+        chances = [probability(found, year, statement.value, with_statements=w)[0] for w in (False, True)]
+        _says(
+            section,
+            say(
+                "{who}: {number} in {year}. The chance of so many or more is {p} percent without that statement and "
+                "{q} percent if it is believed as much as its stated error allows.",
+                who=Said(statement.source, "note", "keruen-events"), year=Said(str(statement.years[0][0])),
+                number=Said(figure(statement.value), "note"),
+                p=made(round(100 * chances[0], 1), "percent", rows),
+                q=made(round(100 * chances[1], 1), "percent", rows),
+            ),
+        )  # fmt: skip
+    assumed = ", ".join(p["meaning"] for p in found.parameters if p["note"])
+    if assumed:
+        _says(section, say("Assumption, not data: {what}.", what=Said(assumed, "note")))
+    _drawn(section, lambda: replace(fan(found), ids=tuple(r["id"] for r in rows)))
+
+
 def _labour_section(asked: _Asked) -> dict[str, Any]:
     section = _section("labour", "Labour migrants, permits, regularisation, ethnic return")
     facts = asked(asked.code, list(LABOUR))
     if facts.is_empty():
         _says(section, _unreported("labour migrants, permits or ethnic return", asked))
         return section
+    _uncounted(section, asked)
     _drawn(section, lambda: figures.labour(facts, as_of=asked.as_of))
     # A campaign told for the CIS as a whole is told as a whole: aggregates stand with the totals, and say so.
     whole = (pl.col("counterpart").is_null() | pl.col("counterpart").str.starts_with("_")) & (pl.col("group") == "all")

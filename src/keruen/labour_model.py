@@ -284,6 +284,10 @@ class _Account:
         n = len(design.years)
         sums = np.tril(np.ones((n, n)))[:, 1:]
         self.walk = sums - sums.mean(0)
+        self.weights = np.array([_weights(design, a) for a in design.anchors]).reshape(len(design.anchors), n)
+        self.shared = np.array([float(a.part and a.of != "share") for a in design.anchors])
+        self.expert = np.array([float(a.expert) for a in design.anchors])
+        self.shares = [i for i, a in enumerate(design.anchors) if a.of == "share"]
         self.spread = np.zeros((n, len(self.segments)))  # from integrals by segment to sums by year
         for k, s in enumerate(self.segments):
             self.spread[s.year, k] = 1.0
@@ -491,20 +495,19 @@ def _weights(design: Design, anchor: Anchor) -> Array:
 def _expected(compiled: _Account, z: Array, states: _Run | States) -> Array:
     """Logarithm (log-odds for shares) of what each anchor should read, (anchor, draw), before its own error."""
     design = compiled.design
-    all_registered = states.registered + states.certified
-    total = all_registered + states.unregistered
-    tiny = 1e-9
-    rows = []
-    for a in design.anchors:
-        w = _weights(design, a)
+    by_anchor = compiled.weights
+    registered = by_anchor @ (states.registered + states.certified)
+    unregistered = by_anchor @ states.unregistered
+    of = {"total": registered + unregistered, "registered": registered, "unregistered": unregistered}
+    x = np.empty((len(design.anchors), z.shape[0]))
+    for i, a in enumerate(design.anchors):
         if a.of == "share":
-            rows.append(special.logit(compiled.value(z, "part_share")))
-            continue
-        if a.of == "regularised":
+            x[i] = 1.0
+        elif a.of == "regularised":
             granted = states.granted if isinstance(states, _Run) else states.regularised
             if a.regime not in granted:
                 raise ModelError(f"The anchor {a.key} counts an amnesty, but no amnesty is among the rules.")
-            x = granted[a.regime]
+            x[i] = granted[a.regime]
         elif a.of == "permits":
             if not a.regime:
                 raise ModelError(
@@ -512,17 +515,17 @@ def _expected(compiled: _Account, z: Array, states: _Run | States) -> Array:
                     "Add the regime, or leave the permits out: events without a duration say nothing of persons."
                 )
             per_year = compiled.value(z, f"{a.regime}.permits_per_person_year")
-            x = per_year * np.maximum(w @ all_registered - a.beside, 0.02 * (w @ all_registered))
+            x[i] = per_year * np.maximum(registered[i] - a.beside, 0.02 * registered[i])
         else:
-            of = {"total": total, "registered": all_registered, "unregistered": states.unregistered}
-            x = w @ of[a.of.removesuffix("_at_least")]
-        y = np.log(x + tiny)
-        if a.part:
-            y = y + np.log(compiled.value(z, "part_share"))
-        if a.expert:
-            y = y + compiled.value(z, "expert_error")
-        rows.append(y)
-    return np.array(rows).reshape(len(design.anchors), z.shape[0])
+            x[i] = of[a.of.removesuffix("_at_least")][i]
+    y = np.log(x + 1e-9)
+    if compiled.shared.any():
+        y += np.outer(compiled.shared, np.log(compiled.value(z, "part_share")))
+    if compiled.expert.any():
+        y += np.outer(compiled.expert, compiled.value(z, "expert_error"))
+    for i in compiled.shares:
+        y[i] = special.logit(compiled.value(z, "part_share"))
+    return y
 
 
 def predicted(design: Design, z: Array, states: States) -> tuple[Array, Array, Array, NDArray[np.bool_]]:

@@ -812,6 +812,7 @@ def shock(
     top: int = 12,
     as_of: str | date | None = None,
     seed: int = 0,
+    draws: int = 800,
     data: World | None = None,
 ) -> Shock:
     """What a change of a host's growth and currency does to those whose people work there.
@@ -831,6 +832,8 @@ def shock(
         Whom to tell; by default those with a tenth or more from that host, the `top` most dependent.
     as_of, seed
         As everywhere.
+    draws
+        Kept of each of four chains; fewer may not settle, which raises.
     data
         From :func:`world`, to fetch it once for several shocks.
 
@@ -866,7 +869,7 @@ def shock(
         chosen = near.sort("dependence", descending=True, nulls_last=True)["place"].head(top).to_list()
     if not chosen:
         raise NoEvidence(f"Nobody who reports remittances has a tenth of them from {code}. Name receivers=.")
-    model = fit(data.panel.rows(data.panel.frame["year"] < year), seed=seed)
+    model = fit(data.panel.rows(data.panel.frame["year"] < year), draws=draws, seed=seed)
     rows = shocked(model, code, growth, currency, exposure, chosen, seed=seed)
     rows = rows.join(depends.select("place", "dependence"), on="place", how="left", maintain_order="left")
     passed = _onward_of(data, until=year)

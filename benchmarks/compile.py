@@ -1,6 +1,6 @@
 """Compile the snapshot into a folder that is thrown away: CPU seconds, seconds by the clock, peak memory, size.
 
-    python benchmarks/compile.py FOLDER_OF_PUBLISHERS_TABLES
+python benchmarks/compile.py FOLDER_OF_PUBLISHERS_TABLES
 """
 
 import resource

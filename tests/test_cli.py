@@ -60,7 +60,9 @@ def test_evidence__its_contract(ask):
 
 @pytest.mark.parametrize("name", ["Казахстан", "Kazakhstan", "398", "KAZ"])
 def test_evidence__a_place_by_any_name(ask, name):
-    told = ask("evidence", name, "--measure", "stock", "--counterpart", "RUS", "--from", "2020-07-01", "--to", "2020-07-01")
+    told = ask(
+        "evidence", name, "--measure", "stock", "--counterpart", "RUS", "--from", "2020-07-01", "--to", "2020-07-01"
+    )
     both = {(r["release"], r["value"]) for r in told["observations"] if r["sex"] == "all"}
     assert {("un-ims-2020", 2_476_018), ("un-ims-2024", 579_845)} <= both
 
@@ -108,7 +110,11 @@ def test_sources__every_release_with_licence_date_and_rows(ask):
         assert source["licence"], source["key"]
         assert source["released"], source["key"]
         assert source["rows"] is not None, source["key"]
-    assert not {s["key"] for s in ask("sources", "--as-of", "2018-05-03")["sources"]} & {"un-wpp-2019", "un-wpp-2024", "un-ims-2019"}
+    assert not {s["key"] for s in ask("sources", "--as-of", "2018-05-03")["sources"]} & {
+        "un-wpp-2019",
+        "un-wpp-2024",
+        "un-ims-2019",
+    }
 
 
 @pytest.mark.parametrize(

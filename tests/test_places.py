@@ -6,7 +6,9 @@ from keruen.errors import UnknownPlace
 from keruen.places import countries, place, places, system, systems
 
 
-@pytest.mark.parametrize("name", ["KAZ", "kaz", "KZ", "398", 398, "Kazakhstan", " kazakhstan ", "Казахстан", "Қазақстан", "Kasachstan"])
+@pytest.mark.parametrize(
+    "name", ["KAZ", "kaz", "KZ", "398", 398, "Kazakhstan", " kazakhstan ", "Казахстан", "Қазақстан", "Kasachstan"]
+)
 def test_place__many_names_of_one(name):
     assert place(name).code == "KAZ"
 
@@ -35,9 +37,10 @@ def test_place__refuses_what_is_no_place(name):
 @given(st.text(max_size=40))
 def test_place__any_text_is_a_place_or_a_named_error(text):
     try:
-        assert place(text).code in places()
+        told = place(text).code
     except UnknownPlace as error:
-        assert "keruen places" in str(error)
+        told = str(error)
+    assert told in places() or "keruen places" in told
 
 
 def test_countries__are_the_places_with_un_estimates():

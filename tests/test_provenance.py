@@ -18,7 +18,9 @@ def test_day__reads_days_months_and_years(text, first, last):
     assert day(text, last=True) == last
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2018-13-01", "2018-02-30", "18-05-03", "03.05.2018", "2018-5-3-1", "20180503"])
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "2018-13-01", "2018-02-30", "18-05-03", "03.05.2018", "2018-5-3-1", "20180503"]
+)
 def test_day__refuses_the_rest_with_a_remedy(text):
     with pytest.raises(BadDate, match="2018-05-03"):
         day(text)

@@ -98,14 +98,26 @@ def test_repeats__what_repeats_another_publisher_obeys_its_day():
 
 
 def test_repeats__a_series_filled_from_an_edition_is_found_by_comparison():
-    rows = table(row("ed-3", 500), row("national", 500), row("national", 640, 2011), row("ed-3", 0, 2012), row("national", 0, 2012))
+    rows = table(
+        row("ed-3", 500),
+        row("national", 500),
+        row("national", 640, 2011),
+        row("ed-3", 0, 2012),
+        row("national", 0, 2012),
+    )
     got = snapshot.repeats(snapshot.stamped(rows)).filter(pl.col("release") == "national")
     assert got["copy_of"].to_list() == ["ed-3", None, None]  # a zero proves nothing
     assert got["known"].to_list() == [date(2017, 6, 21), date(2012, 6, 30), date(2013, 6, 30)]
 
 
 def test_revised__a_later_edition_of_a_running_series():
-    rows = table(row("bank-1", 10, 2010), row("bank-1", 20, 2011), row("bank-2", 10, 2010), row("bank-2", 21, 2011), row("bank-2", 30, 2023))
+    rows = table(
+        row("bank-1", 10, 2010),
+        row("bank-1", 20, 2011),
+        row("bank-2", 10, 2010),
+        row("bank-2", 21, 2011),
+        row("bank-2", 30, 2023),
+    )
     got = snapshot.revised(snapshot.stamped(rows))
     assert got.select("release", "known", "known_basis").rows() == [
         ("bank-1", date(2011, 12, 31), "publication lag"),
@@ -142,7 +154,9 @@ def test_packaged__every_topic_keeps_the_contract():
 @pytest.mark.packaged
 def test_packaged__no_figure_is_known_before_its_period_began():
     for topic in snapshot.manifest()["topics"]:
-        early = snapshot.scan([topic]).filter(~pl.col("status").is_in(["projection"]) & (pl.col("known") < pl.col("start")))
+        early = snapshot.scan([topic]).filter(
+            ~pl.col("status").is_in(["projection"]) & (pl.col("known") < pl.col("start"))
+        )
         assert early.collect().is_empty(), early.collect().select("release", "measure", "place", "start", "known")
 
 
@@ -153,7 +167,11 @@ def test_covariates__unknown_name_lists_what_there_is():
 
 @pytest.mark.packaged
 def test_packaged__a_register_that_two_offices_publish_is_one_witness():
-    rows = snapshot.scan(["net_migration"]).filter((pl.col("release") == "cis-stat") & (pl.col("place") == "KAZ")).collect()
+    rows = (
+        snapshot.scan(["net_migration"])
+        .filter((pl.col("release") == "cis-stat") & (pl.col("place") == "KAZ"))
+        .collect()
+    )
     own = rows.filter(pl.col("copy_of").is_null())["start"].to_list()
     assert own == [date(2008, 1, 1)]  # the one year in which the two publishers differ
     assert set(rows["copy_of"].drop_nulls()) == {"bns-taldau"}
@@ -161,7 +179,9 @@ def test_packaged__a_register_that_two_offices_publish_is_one_witness():
 
 @pytest.mark.packaged
 def test_packaged__world_bank_copies_obey_the_un_editions():
-    rows = snapshot.scan(["net_migration", "stock"]).filter(pl.col("release").str.starts_with("world-bank-wdi")).collect()
+    rows = (
+        snapshot.scan(["net_migration", "stock"]).filter(pl.col("release").str.starts_with("world-bank-wdi")).collect()
+    )
     assert rows.filter(pl.col("measure") == "net_migration")["known"].min() >= date(2024, 7, 11)
     assert rows.filter(pl.col("measure") == "stock")["known"].min() >= date(2025, 1, 31)
 

@@ -200,7 +200,8 @@ def disagreement(
     table = pl.concat([central(mine), sums(mine, mine)])
     return _with_ranges(table).select(
         "start", "end", "id", "release", "value", "low", "high", "unit", "status", "definition", "known", "known_basis",
-        "copy_of", "derived_from", "convention", "source", "own", "flag", "note", "rivals", "lowest", "highest", "sign_flips",
+        "copy_of", "derived_from", "convention", "source", "own", "flag", "note", "rivals", "lowest", "highest",
+        "sign_flips",
     ).sort("start", "end", "known", "release", "convention", nulls_last=True)  # fmt: skip
 
 

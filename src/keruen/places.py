@@ -130,7 +130,7 @@ def place(name: str | int | Place) -> Place:
     >>> place("Kirgizia")
     Traceback (most recent call last):
     ...
-    keruen.errors.UnknownPlace: No place is called 'Kirgizia'. Did you mean Kyrgyzstan (KGZ) or Kiribati (KIR)? All: keruen places.
+    keruen.errors.UnknownPlace: No place is called 'Kirgizia'. Did you mean Kyrgyzstan (KGZ) or Kiribati (KIR)? ...
     """
     if isinstance(name, Place):
         return name

@@ -359,6 +359,22 @@ def test_anchors__copies_and_repeats_are_one_witness():
     assert "no second witness" in left[0]["why"]
 
 
+def test_anchors__running_counts_of_one_year_are_one_witness():
+    def span(value, month):
+        return row(
+            "household_permits_issued", "labour_registered", 2018, value, "permit_household", end=date(2018, month, 1)
+        )
+
+    whole = row("household_permits_issued", "labour_registered", 2018, 9e5, "permit_household")
+    got, left = anchors(claims(span(1e5, 3), span(3e5, 6), span(6e5, 10), whole), place="KAZ", rules=regimes("KAZ"))
+    assert [round(a.value, -4) for a in got] == [9e5]
+    assert len(left[0]["ids"]) == 3
+    assert "not a second witness" in left[0]["why"]
+    got, left = anchors(claims(span(1e5, 3)), place="KAZ", rules=regimes("KAZ"))
+    assert got == []
+    assert "seasons" in left[0]["why"]
+
+
 # ---------------------------------------------------------------- bad rules and evidence
 
 

@@ -20,7 +20,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from keruen.errors import ModelError, NoEvidence, VocabularyError
+from keruen.errors import ModelError, NoEvidence, NotConverged, VocabularyError
 from keruen.estimators import hidden
 from keruen.labour_model import Anchor, Design, Parameter, Regime, account, fit, log_likelihood, parameters, predicted
 from keruen.places import place as one_place
@@ -192,6 +192,10 @@ def anchors(
             leave(row, "a copy of another release is no second witness")
         elif card is None:
             leave(row, _why_not(row["measure"]))
+        elif card["of"] in ("permits", "regularised") and _inside_another(row, rows):
+            leave(row, "a part of the span that a longer figure tells: not a second witness")
+        elif card["of"] == "permits" and (row["end"] - row["start"]).days < 85:
+            leave(row, "less than a quarter of a year: permits have their seasons")
         elif row.get("group", "all") != "all":
             leave(row, "a part told by region, sector or another trait")
         elif row["value"] is None and row["low"] is None and row["high"] is None:
@@ -276,6 +280,19 @@ def anchors(
     return ordered, [
         {"measure": measure, "why": why, "ids": ids} for (measure, why), ids in sorted(left.items())
     ]  # fmt: skip
+
+
+def _inside_another(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> bool:
+    """Does a longer span of the same measure hold this one?"""
+    same = ("measure", "stream", "counterpart")
+    return any(
+        all(r[c] == row[c] for c in same)
+        and r.get("group", "all") == row.get("group", "all")
+        and r["value"] is not None
+        and r["start"] <= row["start"] and row["end"] <= r["end"]
+        and (r["end"] - r["start"]) > (row["end"] - row["start"])
+        for r in rows
+    )  # fmt: skip
 
 
 def _why_not(measure: str) -> str:
@@ -415,7 +432,7 @@ def labour(
     NoEvidence
         If no figure of the place can be an anchor; the message says what would do.
     NotConverged
-        If the sampler did not settle.
+        If the sampler did not settle, after runs of twice and four times the steps.
 
     Examples
     --------
@@ -446,25 +463,32 @@ def labour(
     design = Design(tuple(range(years[0], last + 1)), ruled, kept, scale * (0.3 if origin else 1.0))
     rng = np.random.default_rng(seed)
     together = 8 if chains % 8 == 0 and chains >= 16 else 1
-    z, _ = fit(design, rng=rng, chains=chains, warmup=warmup, draws=draws, together=together)
-    z = z[0]
-    flat = z.reshape(-1, z.shape[-1])
-    states = account(design, flat)
+    # An account that few figures tie mixes slowly: it gets twice as long, and twice again, before it is refused.
+    for longer in (1, 2, 4):
+        z, _ = fit(design, rng=rng, chains=chains, warmup=warmup * longer, draws=draws * longer, together=together)
+        z = z[0]
+        flat = z.reshape(-1, z.shape[-1])
+        states = account(design, flat)
+        registered, unregistered = states.registered + states.certified, states.unregistered
+        by_chain = {
+            name: np.log(x).T.reshape(*z.shape[:2], -1)
+            for name, x in (
+                ("registered", registered),
+                ("unregistered", unregistered),
+                ("total", registered + unregistered),
+            )
+        }
+        try:
+            diagnosis = diagnose({**by_chain, "parameters": z}, together=together)
+            break
+        except NotConverged:
+            if longer == 4:
+                raise
     conserved = float(states.imbalance.max())
     if conserved > 1e-8:
         raise ModelError(
             f"People were created or lost: the accounts differ by {conserved:.1e} of a stock. Report this."
         )
-    registered, unregistered = states.registered + states.certified, states.unregistered
-    by_chain = {
-        name: np.log(x).T.reshape(*z.shape[:2], -1)
-        for name, x in (
-            ("registered", registered),
-            ("unregistered", unregistered),
-            ("total", registered + unregistered),
-        )
-    }
-    diagnosis = diagnose({**by_chain, "parameters": z}, together=together)
     n = years[1] - years[0] + 1
     dims = ("draw", "year")
     cube = xr.Dataset(
@@ -812,6 +836,6 @@ def sentences(found: Labour, thresholds: Sequence[tuple[int, float]] = ()) -> li
     d = found.diagnosis
     lines.append(
         f"R-hat {d.rhat:.3f}, effective draws {d.ess_bulk:,.0f} (bulk) and {d.ess_tail:,.0f} (tails), "
-        f"{len(found.anchors)} anchors."
+        f"{len(found.anchors)} anchor{'s' if len(found.anchors) != 1 else ''}."
     )
     return lines

@@ -9,19 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from keruen import store
+from keruen import snapshot, store
 from keruen.disagreement import DEFINITIONS_OF_VARIANTS
 from keruen.errors import BadDate, Incomparable, NoEvidence, VocabularyError
 from keruen.estimators.balance import fold_negatives
 from keruen.estimators.ipf import Array
 from keruen.places import places as all_places
+from keruen.provenance import day as read_day
 from keruen.provenance import releases
+from keruen.vocabulary import measure as word
 from keruen.vocabulary import suggest
 
 EDITIONS = {
@@ -159,14 +162,7 @@ class _Asked:
         if not asked and key in self.kept:
             return self.kept[key]
         if self.given is None:
-            span = asked or {"since": self.since, "until": self.until}
-            found = store.evidence(
-                measure=measure,
-                release=release,
-                sex=list(sexes),
-                as_of=self.as_of,
-                **span,  # type: ignore[arg-type]
-            )
+            found = _fetched(measure, release, sexes, self.as_of, asked or {"since": self.since, "until": self.until})
         else:
             found = self.given.filter(
                 (pl.col("measure") == measure) & (pl.col("release") == release) & pl.col("sex").is_in(list(sexes))
@@ -177,6 +173,37 @@ class _Asked:
         if not asked:
             self.kept[key] = found
         return found
+
+
+def _fetched(
+    measure: str, release: str, sexes: Sequence[str], as_of: str | date | None, asked: dict[str, Any]
+) -> pl.DataFrame:
+    """Claims of the evidence. Where nothing is the user's own and nothing withdrawn, straight from the snapshot:
+    naming tens of thousands of rows takes longer than estimating from them.
+    """
+    topic = word(measure).topic
+    if release not in releases() or _withdrawn(topic, snapshot.manifest()["version"]) or len(store.own()):
+        return store.evidence(measure=measure, release=release, sex=list(sexes), as_of=as_of, **asked)
+    table = snapshot.scan([topic]).filter(
+        pl.col("measure") == measure, pl.col("release") == release, pl.col("sex").is_in(list(sexes))
+    )
+    start, end, since, until = pl.col("start"), pl.col("end"), asked.get("since"), asked.get("until")
+    if asked.get("place"):
+        table = table.filter(pl.col("place") == asked["place"])
+    if since is not None:
+        table = table.filter((end > since) | ((start == end) & (end == since)))
+    if until is not None:
+        table = table.filter(start <= until)
+    if as_of is not None:
+        table = table.filter(pl.col("known") <= read_day(as_of, last=True))
+    return table.collect()
+
+
+@cache
+def _withdrawn(topic: str, version: str) -> bool:
+    return bool(
+        len(snapshot.scan([topic]).filter(pl.col("retracts").is_not_null()).select("retracts").head(1).collect())
+    )
 
 
 def dates(release: str, *, as_of: str | date | None = None, claims: pl.DataFrame | None = None) -> list[date]:
@@ -673,32 +700,27 @@ def _table(
     goal = {**index, **{part: index[whole] for part, whole in merged.items()}}
     rows = [goal.get(code, -1) for code in stock.born]
     for s, sex in enumerate(sexes):
-        rest = np.zeros(n)
-        absent, short, above, untotalled = [], [], [], []
-        for r, code in enumerate(stock.residents):
-            if code not in goal:
-                continue
-            cells, total = stock.cells[day, s, :, r], stock.totals[day, s, r]
-            said = np.nan_to_num(cells)
-            column = goal[code]
-            gone = np.isnan(cells) & (np.array(stock.born) != code)
-            if gone.any() and not np.isnan(cells).all():
-                absent.append((code, float(gone.sum())))
-            if np.isnan(total) and np.isnan(cells).all():
-                continue
-            missing = 0.0 if np.isnan(total) else total - said.sum()
-            if np.isnan(total):
-                untotalled.append((code, float(said.sum())))
-            elif missing > max(1.0, 1e-6 * total):
-                short.append((code, float(missing)))
-                rest[column] += missing
-            elif missing < -max(1.0, 1e-6 * total):
-                above.append((code, float(-missing)))
-            for b, row in enumerate(rows):
-                if row >= 0:
-                    out[s, row, column] += said[b]
-                else:
-                    rest[column] += said[b]
+        column = np.array([goal.get(code, -1) for code in stock.residents])
+        inside = column >= 0
+        codes = np.array(stock.residents)[inside]
+        cells, total, to = stock.cells[day, s][:, inside], stock.totals[day, s][inside], column[inside]
+        said = np.nan_to_num(cells)
+        some = np.isfinite(cells).any(0)
+        gone = (np.isnan(cells) & (np.array(stock.born)[:, None] != codes)).sum(0)
+        absent = [(c, float(m)) for c, m in zip(codes[some & (gone > 0)], gone[some & (gone > 0)], strict=True)]
+        missing = np.where(np.isnan(total), 0.0, total - said.sum(0))
+        slack = np.maximum(1.0, 1e-6 * np.nan_to_num(total))
+
+        def among(mask: Any, people: Array, names: Any = codes) -> list[tuple[str, float]]:
+            return [(str(c), float(m)) for c, m in zip(names[mask], people[mask], strict=True)]
+
+        untotalled = among(np.isnan(total) & some, said.sum(0))
+        short, above = among(missing > slack, missing), among(missing < -slack, -missing)
+        known_rows = np.array(rows) >= 0
+        rest = np.bincount(to, said[~known_rows].sum(0) + np.where(missing > slack, missing, 0), minlength=n)
+        spread = np.zeros((n, len(codes)))
+        np.add.at(spread, np.array(rows)[known_rows], said[known_rows])
+        np.add.at(out[s].T, to, spread.T)
         diagonal = np.arange(n)
         out[s, diagonal, diagonal] = 0  # born in one part and living in another of a merged place
         if absent:

@@ -411,6 +411,10 @@ def test_remittance_matrix__draws_and_what_was_known():
     made = room.remittance_matrix(2016, draws=8, as_of="2018-05-03")
     assert set(made.attrs["editions"]) == {"un-ims-2015", "un-ims-2017"}
     assert made.sizes["draw"] == 8
+    stock = next(iter(room.world_stocks(2016, editions=["un-ims-2017"]).values()))
+    mine = room.remittance_matrix(2016, stock=stock, draws=8)
+    assert mine.sizes["draw"] == 8
+    assert mine.attrs["editions"] == ["own"]
     again = room.remittance_matrix(2016, draws=8, as_of="2018-05-03")
     np.testing.assert_array_equal(made.values, again.values)
     with pytest.raises(NoEvidence, match="received in 2017"):  # it came out after that day

@@ -431,11 +431,11 @@ def remittance_matrix(
         income, filled, income_releases = _income(year, codes, as_of, prices)
     first = xr.DataArray(rivals[0], dims="receiving", coords={"receiving": codes})
     made = matrix(first, people, income, method=method, beta=beta)
-    if len(rivals) > 1:  # every row scales with its inflow
-        scale = np.divide(rivals, rivals[0], out=np.ones_like(rivals), where=rivals[0] > 0)
-        made = (made * xr.DataArray(scale, dims=("draw", "receiving"), coords={"draw": made["draw"]})).assign_attrs(
-            made.attrs
-        )
+    if len(rivals) > 1:  # every row is its share of the inflow of that draw
+        part = matrix(xr.ones_like(first), people, income, method=method, beta=beta)
+        part = part.isel(draw=0, drop=True) if part.sizes["draw"] == 1 else part
+        money = xr.DataArray(rivals, dims=("draw", "receiving"), coords={"draw": np.arange(draws), "receiving": codes})
+        made = (part * money).rename("remittances").assign_attrs(made.attrs)
     made.attrs |= {
         "year": year, "editions": names, "filled_incomes": filled, "conventions": [ABSENT_IS_ZERO, MID],
         "releases": sorted({*(n for n in names if n in releases()), *money_releases, *income_releases}),

@@ -5,9 +5,9 @@ import pytest
 from keruen import contract
 from keruen.errors import ConceptError, Incomparable, KeruenError, ModelError, NoEvidence, VocabularyError
 from keruen.estimators.path import Design, NotConverged, Prior, Reports, _Model, _natural, sample, simulate
-from keruen.reconcile import calibrate, calibration, claims_from_series, reconcile
+from keruen.reconcile import VARIATIONS, calibrate, calibration, claims_from_series, reconcile, sensitivity, world
 from keruen.store import evidence
-from keruen.tipping import tipping
+from keruen.tipping import outlier, tipping
 
 BALANCE = evidence("KAZ", "net_migration", release="bns-taldau").sort("start")
 YEARS = [d.year for d in BALANCE["start"]]
@@ -236,6 +236,98 @@ def test_sample__without_reports_is_the_prior():
     assert found.rates[..., 0].std() == pytest.approx(25, rel=0.12)
     assert np.median(found.scales["sigma"]) == pytest.approx(1, rel=0.12)
     assert np.median(found.scales["tau_un"]) == pytest.approx(1.5, rel=0.1)
+
+
+HISTORIES = {  # national series alone, without error: the first turn since 1990, and how it stands
+    "POL": 2017, "DEU": 2009, "ITA": "already receiving", "LTU": "unconfirmed", "LVA": "unconfirmed", "EST": 2015,
+    "JPN": 2013, "KOR": 2006, "SVN": 1993, "BGR": "unconfirmed",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["POL", "KOR", "LTU", "ITA"])
+def test_reconcile__known_histories_with_the_national_series_alone(place):
+    rows = evidence(place, "net_migration", release="national-net-migration-compiled").sort("start")
+    years, values = [d.year for d in rows["start"]], rows["value"].to_list()
+    told = tipping(reconcile(place, claims=claims_from_series(place, years, values, error=0), **QUICK))
+    assert told.mode == HISTORIES[place]
+    assert tipping((years, 1000 * np.array(values) / 1e7)).mode == HISTORIES[place]
+
+
+def test_figures__say_what_they_show(exact, tmp_path):
+    from keruen import figures_tipping as figures
+
+    t = tipping(exact)
+    drawn = figures.history(exact, t)
+    assert "Most likely: 2004" in drawn.alt
+    assert len(drawn.ids) == 35
+    assert drawn.save(tmp_path / "history.png").stat().st_size > 20_000
+    assert figures.frames({"2018-05-03": (exact, t), "today": (exact, t)}).svg.count("most likely") >= 2
+    other = (exact.years, exact.rates - 50)
+    table = outlier({"KAZ": exact, "UZB": other}, "KAZ")
+    assert figures.apart(table, "KAZ", {"KAZ": exact}).alt.endswith("at most 1.00.")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["tipping"], "Name one place"),
+        (["tipping", "Kirgizia"], "No place is called"),
+        (["tipping", "KAZ", "--persistence", "0"], "persistence of 0"),
+        (["tipping", "KAZ", "--as-of", "2018-05-03", "--strict"], "strict refuses"),
+    ],
+)
+def test_command__bad_input_ends_with_two(words, says, monkeypatch, capsys):
+    from keruen.cli import main
+
+    monkeypatch.setattr("sys.argv", ["keruen", *words])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert says in capsys.readouterr().err
+
+
+def test_command__json_has_every_part_and_masses_add_to_one(monkeypatch, capsys):
+    import json
+
+    from keruen.cli import main
+
+    monkeypatch.setattr("sys.argv", ["keruen", "tipping", "TKM", "--as-of", "2018-05-03", "--json"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    told = json.loads(capsys.readouterr().out)
+    assert {"place", "as_of", "years", "net_migration_rate", "p_receiving", "tipping", "state", "turns", "diagnostics",
+            "sensitivity", "sources"} <= set(told)  # fmt: skip
+    assert set(told["net_migration_rate"]) >= {"median", "low80", "high80", "low95", "high95"}
+    t = told["tipping"]
+    total = sum(t["p_by_year"].values()) + t["p_never"] + t["p_unconfirmed"] + t["p_already_receiving"]
+    assert total == pytest.approx(1, abs=1e-4)
+    assert (told["place"], told["as_of"]) == ("TKM", "2018-05-03")
+    assert told["diagnostics"]["ess_min"] >= 400
+    assert {row["persistence"] for row in told["sensitivity"]} == {1, 3, 5, 6}
+    assert all(s.startswith("un-wpp") for s in told["sources"])
+
+
+def test_world__is_kept_by_the_ids_of_its_claims(home):
+    said = []
+    first = world(["TKM", "VAT"], ess=20, workers=1, progress=lambda *now: said.append(now))
+    kept = sorted((home / "cache/tipping").iterdir())
+    again = world(["TKM", "VAT"], ess=20, workers=1)
+    assert first.equals(again)
+    assert sorted((home / "cache/tipping").iterdir()) == kept
+    assert [done for _, done, _ in said] == [1, 2]
+    assert first["place"].to_list() == ["TKM", "VAT"]
+
+
+def test_sensitivity__names_each_treatment():
+    table = sensitivity(
+        "KAZ", ess=20, draws=100, persistence=[3, 5],
+        variations=[VARIATIONS[0], VARIATIONS[2], VARIATIONS[4]],
+    )  # fmt: skip
+    assert table["treatment"].to_list() == [VARIATIONS[0][0]] * 2 + [VARIATIONS[2][0], VARIATIONS[4][0]]
+    exactly = table.row(2, named=True)
+    assert (exactly["mode"], exactly["p_turned"], exactly["p_turned_back"]) == ("2004", 1.0, 1.0)
+    assert table["left_out"][3] == "un-wpp-2008 un-wpp-2022"
 
 
 @pytest.mark.slow

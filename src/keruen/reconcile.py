@@ -848,6 +848,7 @@ def answer(
     """
     from keruen.tipping import tipping
 
+    tipping((range(since - 5, since + 5), [0.0] * 10), persistence, threshold, hysteresis, since)  # refuses early
     found = reconcile(place, as_of=as_of, seed=seed, strict=strict, **options)
     t = tipping(found, persistence, threshold, hysteresis, since)
     low95, low80, median, high80, high95 = found.quantiles()
@@ -1033,6 +1034,7 @@ def sensitivity(
     as_of: Sequence[str | None] = (None,),
     persistence: Sequence[int] = (1, 3, 5, 6),
     since: int = 1990,
+    draws: int = 800,
     ess: float = 400,
     seed: int = 0,
     variations: Sequence[tuple[str, Mapping[str, Any]]] = VARIATIONS,
@@ -1062,7 +1064,7 @@ def sensitivity(
     code = one_place(place).code
     rows: list[dict[str, Any]] = []
     for at in as_of:
-        full = reconcile(code, as_of=at, ess=ess, seed=seed)
+        full = reconcile(code, as_of=at, draws=draws, ess=ess, seed=seed)
         plans = [(name, dict(options)) for name, options in variations]
         if leave_one_out:
             plans += [(f"without {r}", {"without": [r]}) for r in full.sources]
@@ -1080,7 +1082,7 @@ def sensitivity(
                         k: (getattr(full.prior, k)[0] * v, getattr(full.prior, k)[1]) if isinstance(v, float) else v
                         for k, v in options["prior"].items()
                     }
-                found = reconcile(code, as_of=at, ess=ess, seed=seed, **options)
+                found = reconcile(code, as_of=at, draws=draws, ess=ess, seed=seed, **options)
                 if found.prior_only:
                     continue
             for h in persistence if name == "all evidence" else [5]:
@@ -1101,8 +1103,8 @@ def sensitivity(
 def register_like(posterior: Posterior) -> list[str]:
     """Editions that follow the main register.
 
-    Those that load on its error by more than a half, and those of whose figures half lie within a tenth of the
-    register's.
+    Those that load on its error by more than a half, those that print a figure within 2% of the register's, and those
+    whose figures correlate with it by more than a half once its first ten years are over.
     """
     like = {name for name, (mean, _) in posterior.loading.items() if mean > LIKE}
     design, told = posterior.design, posterior.reports.lineage
@@ -1110,13 +1112,17 @@ def register_like(posterior: Posterior) -> list[str]:
     seen[design.register] = posterior.reports.register
     whole = (design.weights @ design.register) > 0.999
     names = list(posterior.loading)
+    first = design.years[design.register].min() if design.register.any() else 0
+    settled = (design.weights @ (design.years >= first + 10)) > 0.999  # past the large flows, which all editions see
     for e, name in enumerate(names):
         mine = whole & (design.edition == e)
-        if mine.sum() >= 1:
-            registered = design.weights[mine] @ seen
-            near = np.abs(told[mine] - registered) <= 0.1 * np.maximum(np.abs(registered), 0.5)
-            if near.mean() >= 0.5:
-                like.add(name)
+        registered = design.weights @ seen
+        near = np.abs(told - registered) <= 0.02 * np.abs(registered)
+        if (mine & near & (np.abs(registered) > 0.5)).any():
+            like.add(name)
+        late = mine & settled
+        if late.sum() >= 5 and np.corrcoef(told[late], registered[late])[0, 1] > LIKE:
+            like.add(name)
     return [n for n in names if n in like]
 
 

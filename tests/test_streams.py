@@ -307,6 +307,9 @@ def test_streams_and_events__json(monkeypatch, capsys):
     assert any(r["verdict"] == "doubled" for r in json.loads(out)["rows"])
     code, out, _ = run(monkeypatch, capsys, "events", "KAZ", "--kind", "amnesty", "--json")
     assert json.loads(out)["events"][0]["verified"] == "read"
+    code, out, err = run(monkeypatch, capsys, "streams", "KAZ", "--stream", "bribes", "--json")
+    assert (code, out) == (2, "")
+    assert "ethnic_return" in err
     code, _, err = run(monkeypatch, capsys, "streams", "KAZ", "--exodus", "2004-1991")
     assert (code, "1991-2004" in err) == (2, True)
 
@@ -336,6 +339,8 @@ def test_labour__place_without_an_anchor_says_what_it_needs(monkeypatch, capsys)
     code, out, err = run(monkeypatch, capsys, "labour", "NRU", "--json")
     assert (code, out) == (2, "")
     assert "It would need one of" in err
+    code, _, err = run(monkeypatch, capsys, "labour", "KAZ", "--from", "2020", "--to", "2010")
+    assert (code, "Exchange the years" in err) == (2, True)
     code, _, err = run(monkeypatch, capsys, "labour", "KAZ", "--at-least", "many")
     assert code == 2
     assert "2017:2000000" in err

@@ -39,10 +39,14 @@ OF = {
 }
 
 
+BOUND = {"estimate": "D", "lower": 6, "upper": 7}  # carets of matplotlib, up and down
+
+
 def fan(found: Labour, *, events: pl.DataFrame | None = None) -> Figure:
     """Registered and unregistered labour migrants by year, with every anchor and its interval.
 
-    The registered are the lower area, the unregistered stand on them; the band is the 80% interval of their sum.
+    The registered are the lower area, the unregistered stand on them; the band is the 80% interval of their sum. What each
+    estimator makes of the evidence alone stands beside them, dotted; an arrow says that its interval leaves the axis.
     Permits are events, on an axis of their own below. Rules of status, and events if given, are flags.
 
     Parameters
@@ -56,6 +60,7 @@ def fan(found: Labour, *, events: pl.DataFrame | None = None) -> Figure:
     years = [y + 0.5 for y in told["years"]]
     stocks = [a for a in found.anchors if a["of"] in OF]
     permits = [a for a in found.anchors if a["of"] == "permits"]
+    alone = [e for e in found.estimators if e["of"] in OF and not e["name"].startswith("published")]
     tops = [*told["total"]["high80"], *(min(a["high80"], 2.5e6) for a in stocks)]
     unit, word = _scale(tops)
     name = one_place(found.place).name
@@ -65,7 +70,7 @@ def fan(found: Labour, *, events: pl.DataFrame | None = None) -> Figure:
         flags += [(r["start"], r["kind"]) for r in events.to_dicts()]
 
     def draw(canvas: Any) -> None:
-        ax = _axes(canvas, 62, 122, 150 if permits else 30, 62)
+        ax = _axes(canvas, 62, 122, 150 if permits else 30, 70)
         lower = [v / unit for v in told["registered"]["median"]]
         total = [v / unit for v in told["total"]["median"]]
         ax.fill_between(years, 0, lower, color=REGISTERED, alpha=0.35, linewidth=0)
@@ -84,7 +89,21 @@ def fan(found: Labour, *, events: pl.DataFrame | None = None) -> Figure:
             ax.plot([x, x], [a["low80"] / unit, a["high80"] / unit], color=colour, linewidth=1.1, zorder=3.5)
             ax.plot([x], [a["value"] / unit], marker=mark, color=colour, markersize=9 if a["tested"] else 5,
                     markerfacecolor="white" if a["tested"] else colour, zorder=4, linestyle="none")  # fmt: skip
-        ax.set_ylim(0, max(max(tops), 1) / unit * 1.05)
+        top = max(max(tops), 1) / unit * 1.05
+        beside: dict[int, int] = {}
+        for e in alone:
+            if not told["years"][0] <= e["year"] <= told["years"][-1]:
+                continue
+            beside[e["year"]] = beside.get(e["year"], 0) + 1
+            x, colour = e["year"] + 0.5 - 0.22 * beside[e["year"]], OF[e["of"]][1]
+            low_e, high_e = e["low"] / unit, min(e["high"] / unit, top)
+            ax.plot([x, x], [low_e, high_e], color=colour, linewidth=0.9, linestyle=(0, (1, 1)), zorder=3.2)
+            if e["value"] / unit < top:
+                ax.plot([x], [e["value"] / unit], marker=BOUND[e["bound"]], color=colour, markersize=5.5, zorder=3.6,
+                        markerfacecolor="white", markeredgewidth=0.9, linestyle="none")  # fmt: skip
+            if e["high"] / unit > top:
+                ax.annotate("", (x, top), xytext=(x, top * 0.96), arrowprops={"arrowstyle": "->", "color": colour})
+        ax.set_ylim(0, top)
         _calendar(ax, told["years"][0], told["years"][-1] + 1)
         _readable(ax)
         _labels(
@@ -98,7 +117,12 @@ def fan(found: Labour, *, events: pl.DataFrame | None = None) -> Figure:
         handles = [(f"figure: {text}", colour, mark) for text, colour, mark in used]
         if any(a["tested"] for a in stocks):
             handles.append(("on trial, not used", TRIAL, "*"))
-        _key(ax, handles, 42)
+        if alone:
+            words = (
+                "Dotted, hollow: one estimator alone, not used for the bands (caret up: at least; caret down: at most)"
+            )
+            _note(ax, words, 8)
+        _key(ax, handles, 50)
         _note(
             ax, f"{word.capitalize()} present, year averages: medians, and the 80% interval of the total (dashed)", 24
         )
@@ -117,9 +141,10 @@ def fan(found: Labour, *, events: pl.DataFrame | None = None) -> Figure:
     alt = (
         f"Registered and unregistered labour migrants in {name}, {told['years'][0]} to {told['years'][-1]}, stacked, "
         f"with an 80% band of the total and {len(stocks)} figures with their intervals"
+        + (f", and {len(alone)} estimators on their own, dotted, as bounds" if alone else "")
         + (f"; the statement of {tested[0]['value']:,.0f} stands apart." if tested else ".")
     )
-    ids = [i for a in found.anchors for i in a["ids"]]
+    ids = [i for a in (*found.anchors, *alone) for i in a["ids"]]
     return _figure("labour-fan", f"Labour migrants in {name}, counted and not", alt, ids, (720, height), draw)
 
 

@@ -20,7 +20,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from keruen.errors import ModelError, NoEvidence, NotConverged, VocabularyError
+from keruen.errors import BadDate, ModelError, NoEvidence, NotConverged, VocabularyError
 from keruen.estimators import hidden
 from keruen.labour_model import Anchor, Design, Parameter, Regime, account, fit, log_likelihood, parameters, predicted
 from keruen.places import place as one_place
@@ -445,6 +445,8 @@ def labour(
     on = None if as_of is None else day(as_of, last=True) if isinstance(as_of, str) else as_of
     if influence not in ("weights", "refit", "none"):
         raise VocabularyError(f"{influence!r} is no way to tell influence. Take weights, refit or none.")
+    if years[0] > years[1]:
+        raise BadDate(f"The account would end in {years[1]} before it begins in {years[0]}. Exchange the years.")
     table = gather(here.code, counterpart=origin, as_of=on, strict=strict) if claims is None else claims
     told = _told_figures(here.code, on) if figures is None else list(figures)
     ruled = regimes(here.code, on) if rules is None else tuple(rules)

@@ -374,10 +374,17 @@ def interrupted(table: pl.DataFrame, when: date | int, *, others: Sequence[int] 
 # ------------------------------------------------------------------ streams
 
 
-def streams(place: str, *, as_of: str | date | None = None, strict: bool = False) -> pl.DataFrame:
+def streams(
+    place: str, *, stream: str | None = None, as_of: str | date | None = None, strict: bool = False
+) -> pl.DataFrame:
     """Every stream of a place, series by series: labour, ethnic return, emigration and its mirrors, skilled leavers.
 
     Series are never added up: each keeps its unit and definition.
+
+    Parameters
+    ----------
+    stream
+        One of the streams of the table; by default all.
 
     Returns
     -------
@@ -431,6 +438,13 @@ def streams(place: str, *, as_of: str | date | None = None, strict: bool = False
         raise NoEvidence(
             f"Nobody told anything of any stream of {one_place(place).name}. Add figures: keruen add FILE."
         )
+    if stream is not None:
+        known = sorted(set(found["stream"]))
+        if stream not in known:
+            raise VocabularyError(
+                f"{stream!r} is no stream told of {one_place(place).name}. Told are: {', '.join(known)}."
+            )
+        found = found.filter(pl.col("stream") == stream)
     return found.sort("stream", "series", "counterpart", "group", "start", "known", nulls_last=False)
 
 

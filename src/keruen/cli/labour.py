@@ -100,8 +100,6 @@ def streams(
 
     `keruen streams KAZ --exodus 1991-2004`
     """
-    import polars as pl
-
     from keruen.places import place as one
     from keruen.streams import doubled as which_doubled
     from keruen.streams import exodus as who_left
@@ -112,8 +110,7 @@ def streams(
     elif exodus is not None:
         table = who_left(place, *_span(exodus), as_of=as_of)
     else:
-        table = side_by_side(place, as_of=as_of, strict=strict)
-        table = table if stream is None else table.filter(pl.col("stream") == stream)
+        table = side_by_side(place, stream=stream, as_of=as_of, strict=strict)
     told: dict[str, Any] = {"place": one(place).code, "as_of": as_of, "rows": table.to_dicts()}
     give(
         table,

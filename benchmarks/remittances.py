@@ -134,8 +134,10 @@ def main() -> None:
     options.add_argument("--out", type=Path)
     asked = options.parse_args()
     how = "`OPENBLAS_NUM_THREADS=1 python benchmarks/remittances.py --coverage`"
-    parts = ["# Remittances, leverage, pass-through", "", how, "", "## Speed", "", *speed(), "", "## Against the published matrices", "", *matrices(), "",
-             "## Against transfers that banks reported (another quantity)", "", *transfers()]  # fmt: skip
+    parts = ["# Remittances, leverage, pass-through", "", how]
+    parts += ["", "## Speed", "", *speed()]
+    parts += ["", "## Against the published matrices", "", *matrices()]
+    parts += ["", "## Against transfers that banks reported (another quantity)", "", *transfers()]
     if asked.coverage:
         parts += ["", "## Coverage of pass-through, rolling origin 2005–2023", "", *coverage()]
     text = "\n".join(parts) + "\n"

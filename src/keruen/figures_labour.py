@@ -45,8 +45,8 @@ BOUND = {"estimate": "D", "lower": 6, "upper": 7}  # carets of matplotlib, up an
 def fan(found: Labour, *, events: pl.DataFrame | None = None) -> Figure:
     """Registered and unregistered labour migrants by year, with every anchor and its interval.
 
-    The registered are the lower area, the unregistered stand on them; the band is the 80% interval of their sum. What
-    each estimator makes of the evidence alone stands beside them, dotted; an arrow says that its interval leaves the axis.
+    The registered are the lower area, the unregistered stand on them; the band is the 80% interval of their sum.
+    What each estimator makes of the evidence alone stands beside them, dotted; an arrow: its interval leaves the axis.
     Permits are events, on an axis of their own below. Rules of status, and events if given, are flags.
 
     Parameters

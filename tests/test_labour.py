@@ -312,6 +312,16 @@ def test_labour__interface(answer):
     assert all(e["needs"] for e in plain["not_supported"])
 
 
+def test_fan__shows_anchors_bounds_and_the_statement_apart(answer):
+    from keruen.figures_labour import fan
+
+    drawn = fan(answer)
+    assert drawn.svg.startswith("<svg")
+    assert "estimators on their own" in drawn.alt
+    assert "2,000,000 stands apart" in drawn.alt
+    assert set(drawn.ids) >= {i for a in answer.anchors for i in a["ids"]}
+
+
 def test_labour__same_seed_same_numbers():
     one, two = quick(influence="none"), quick(influence="none")
     assert np.array_equal(one.cube["labour"].to_numpy(), two.cube["labour"].to_numpy())

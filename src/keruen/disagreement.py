@@ -19,6 +19,8 @@ from keruen.vocabulary import measure as word
 SERIES = ["measure", "stream", "place", "counterpart", "basis", "sex", "age", "group", "definition", "release"]
 HALF = "sum of calendar years, half weights at both ends"
 CALENDAR = "sum of calendar years"
+PLAIN = [*SERIES, "start", "end", "value", "low", "high", "level", "status", "known", "known_basis", "copy_of",
+         "derived_from", "convention", "printed_unit"]  # fmt: skip
 DEFINITIONS_OF_VARIANTS = ("un_projection_low_fertility", "un_projection_high_fertility")
 
 
@@ -323,7 +325,11 @@ def revisions(
     """
     cards = releases()
     if claims is None:
-        claims = store.evidence(place, measure, stream="all", sex="all", as_of=as_of)
+        # Half a million rows of the whole world: neither ids nor sources are needed to see how they move.
+        # What lay ahead of every edition is left out: one forecast after another says nothing of errors.
+        until = as_of or max(c.released for c in cards.values() if c.family)
+        lean = store.evidence(place, measure, stream="all", sex="all", as_of=as_of, until=until, columns=PLAIN)
+        claims = lean.with_columns(id=pl.lit(""), source=pl.lit(None, pl.String), own=pl.lit(False))
     families = {k: cards[k].family for k in claims["release"].unique() if k in cards and cards[k].family}
     if family is None:
         counted = sorted(set(families.values()), key=lambda f: (-list(families.values()).count(f), f))
@@ -391,7 +397,9 @@ def _with_rates(moves: pl.DataFrame, as_of: str | date | None) -> tuple[pl.DataF
             "population",
             sex="all",
             stream="all",
+            status="estimate",
             as_of=as_of,
+            columns=["place", "start", "end", "value", "known", "release", "definition", "group", "age"],
             since=_first(moves["start"]),
             until=_last(moves["end"]),
         )

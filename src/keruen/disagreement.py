@@ -72,13 +72,31 @@ def sums(table: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
     plans = pl.concat([cut.filter(~mid & (pl.col("start").dt.month() == 1)), half, whole])
     parts = yearly.select(*SERIES, "value", "status", "known", "known_basis", "copy_of", "id", "printed_unit",
                           pl.col("start").alias("_s"), pl.col("end").alias("_e"))  # fmt: skip
-    met = parts.join_where(plans, pl.col("_s") < pl.col("_to"), pl.col("_e") > pl.col("_from")).with_columns(
-        _overlap=pl.min_horizontal(_months(pl.col("_e")), _months(pl.col("_to")))
-        - pl.max_horizontal(_months(pl.col("_s")), _months(pl.col("_from")))
+    # Window by window: joined all at once, the years of the world would stand in memory once for every window.
+    summed = pl.concat([_summed(parts, plan) for plan in plans.iter_rows(named=True)])
+    named = pl.format(
+        "{} {}–{}", pl.lit(CALENDAR), pl.col("_from").dt.year(), pl.col("_to").dt.year() - 1
+    )  # the years are named, for they are not the window
+    summed = summed.with_columns(
+        convention=pl.when(pl.col("_convention") == HALF).then(pl.lit(HALF)).otherwise(named),
+        value=pl.col("value").round(6),
+    ).drop("_from", "_to", "_convention")
+    made = contract.claims(summed)
+    return _dressed(made, table)
+
+
+def _summed(parts: pl.DataFrame, plan: dict[str, Any]) -> pl.DataFrame:
+    """Sums of one window by one convention, where no year of it is missing."""
+    first, last = pl.lit(plan["_from"]), pl.lit(plan["_to"])
+    overlap = pl.min_horizontal(_months(pl.col("_e")), _months(last)) - pl.max_horizontal(
+        _months(pl.col("_s")), _months(first)
     )
-    summed = (
-        met.sort("_s")
-        .group_by([*SERIES, "start", "end", "_from", "_to", "_convention"], maintain_order=True)
+    months = (plan["_to"].year - plan["_from"].year) * 12 + plan["_to"].month - plan["_from"].month
+    return (
+        parts.filter((pl.col("_s") < plan["_to"]) & (pl.col("_e") > plan["_from"]))
+        .with_columns(_overlap=overlap)
+        .sort("_s")
+        .group_by(SERIES, maintain_order=True)
         .agg(
             (pl.col("value") * pl.col("_overlap") / 12).sum().alias("value"),
             pl.col("_overlap").sum(),
@@ -99,20 +117,10 @@ def sums(table: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
             .alias("copy_of"),
             pl.col("id").str.join(" ").alias("derived_from"),
         )
-        .filter(
-            (pl.col("_overlap") == _months(pl.col("_to")) - _months(pl.col("_from")))
-            & (pl.col("_parts") == pl.col("_years"))
-        )
+        .filter((pl.col("_overlap") == months) & (pl.col("_parts") == pl.col("_years")))
+        .drop("_overlap", "_parts", "_years")
+        .with_columns(pl.lit(v).alias(k) for k, v in plan.items())
     )
-    named = pl.format(
-        "{} {}–{}", pl.lit(CALENDAR), pl.col("_from").dt.year(), pl.col("_to").dt.year() - 1
-    )  # the years are named, for they are not the window
-    summed = summed.with_columns(
-        convention=pl.when(pl.col("_convention") == HALF).then(pl.lit(HALF)).otherwise(named),
-        value=pl.col("value").round(6),
-    ).drop("_from", "_to", "_convention", "_overlap", "_parts", "_years")
-    made = contract.claims(summed)
-    return _dressed(made, table)
 
 
 def _dressed(made: pl.DataFrame, like: pl.DataFrame) -> pl.DataFrame:

@@ -160,6 +160,15 @@ def test_kazakhstan__register_and_its_sum(page):
     assert ">−118,832</data>" in page
 
 
+def test_kazakhstan__flows_by_edition(today):
+    (flows,) = [s for s in today["sections"] if s["key"] == "flows"]
+    (table,) = [b for b in flows["blocks"] if b["kind"] == "table"]
+    first = table["rows"][0]
+    assert [str(cell[0].text) for cell in first[:2]] == ["Kazakhstan", "Russia"]
+    assert first[3][0].value <= first[2][0].value <= first[4][0].value
+    assert any(i.startswith("un-ims-2024") for i in first[2][0].ids)
+
+
 def test_kazakhstan__lags_are_marked(page):
     assert "†" in page
     assert "later revision possible" in page
@@ -172,6 +181,7 @@ def test_kazakhstan__has_the_six_figures(today):
         "stock",
         "birthplaces",
         "destinations",
+        "madeof",
         "remittances",
         "hosts",
         "leverage",

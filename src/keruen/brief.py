@@ -18,11 +18,13 @@ from typing import Any
 
 import polars as pl
 
-from keruen import figures, figures_remittances, snapshot, store
+from keruen import figures, figures_flows, figures_remittances, snapshot, store
 from keruen._version import __version__
 from keruen.disagreement import CALENDAR, HALF, disagreement, revisions, sums
 from keruen.errors import ConceptError, Incomparable, ModelError, NoEvidence
 from keruen.figures_labour import fan
+from keruen.flows import WorldFlows, corridor_rows
+from keruen.flows import flows as flows_of
 from keruen.labour import Labour, by_year, gather, probability
 from keruen.labour import labour as labour_of
 from keruen.leverage import leverage as leverage_of
@@ -1173,6 +1175,72 @@ def _modelled_hosts(section: dict[str, Any], asked: _Asked, money: pl.DataFrame)
     _drawn(section, lambda: figures_remittances.hosts(found.hosts, asked.code))
 
 
+@lru_cache(maxsize=4)
+def _world(as_of: date | None, version: str, own: int) -> WorldFlows | None:
+    """Flows of all places of the newest period that can be told: one estimate for the briefs of a process."""
+    for period in ("2015-2020", "2015-2019", "2010-2015"):
+        with suppress(NoEvidence):
+            return flows_of(period, as_of=as_of)
+    return None
+
+
+def _flows_section(asked: _Asked) -> dict[str, Any]:
+    """The largest corridors of the place, as estimated from the stocks of every edition that can tell."""
+    section = _section("flows", "Who went where")
+    found = _world(asked.as_of, str(snapshot.manifest()["version"]), len(store.own()))
+    try:
+        top = corridor_rows(found, asked.code, top=5) if found is not None else None
+    except NoEvidence:
+        top = None
+    if found is None or top is None:
+        _says(section, _unreported("stocks at two dates, from which flows could be estimated,", asked))
+        return section
+    start, end = top.row(0, named=True)["start"], top.row(0, named=True)["end"]
+    editions = found.cube["release"].values.tolist()
+    ends = [asked.code, *top["counterpart"].unique().sort().to_list()]
+    stocks = asked(ends, "stock", release=editions, since=start, until=end)
+    stocks = stocks.filter(pl.col("start").is_in([start, end]) & pl.col("value").is_not_null())
+    between: dict[frozenset[str], list[dict[str, Any]]] = {}
+    totals: dict[str, list[dict[str, Any]]] = {}
+    for row in stocks.iter_rows(named=True):
+        if row["counterpart"] is None:
+            totals.setdefault(row["place"], []).append(row)
+        elif asked.code in (row["place"], row["counterpart"]):
+            between.setdefault(frozenset((row["place"], row["counterpart"])), []).append(row)
+    lines: list[list[Parts]] = []
+    for row in top.sort("direction", descending=True, maintain_order=True).iter_rows(named=True):
+        other = row["counterpart"]
+        behind = [*between.get(frozenset((asked.code, other)), ()), *totals.get(other, ()), *totals.get(asked.code, ())]
+        if not behind:
+            continue
+        pair = [Said(asked.name, "name"), Said(places()[other].name, "name")]
+        cells: list[Parts] = [[name] for name in (pair if row["direction"] == "out" else pair[::-1])]
+        cells += [[made(round(row[k]), "persons", behind)] for k in ("value", "lowest", "highest")]
+        lines.append(cells)
+    if not lines:
+        _says(section, _unreported("stocks at two dates, from which flows could be estimated,", asked))
+        return section
+    said: Parts = ["By edition: "]
+    for k, key in enumerate(editions):
+        said += [", " if k else "", _edition(key)]
+    _shows(
+        section,
+        _table(
+            say("The largest flows of {name}, {window}: people who lived elsewhere at its end, by Keruen's estimate",
+                name=Said(asked.name, "name"), window=_window(start, end)),
+            [["From"], ["To"], ["Newest edition"], ["Lowest edition"], ["Highest edition"]],
+            lines,
+            [*said, ". Estimated from stocks by birthplace, births and deaths by pseudo-Bayes (Azose and Raftery). "
+             "The range is that of the editions; no draws were made here, and keruen flows makes them. A transition of "
+             "people is not a movement in a register, and does not add up with one."],
+        ),
+    )  # fmt: skip
+    newest = found.rows(asked.code).filter(pl.col("release") == editions[-1])
+    ids = [i for row in totals.get(asked.code, ()) for i in figures.rests_on(row)]
+    _drawn(section, lambda: figures_flows.made_of(newest, asked.code, ids=ids))
+    return section
+
+
 def _power_section(asked: _Asked) -> dict[str, Any]:
     """What the place could take from those whose people work there."""
     section = _section("power", "What it holds over others")
@@ -1722,6 +1790,7 @@ def contents(
         _net_section(asked, net),
         _register_section(asked, net),
         _stock_section(asked),
+        _flows_section(asked),
         _money_section(asked),
         _power_section(asked),
         _labour_section(asked),

@@ -519,5 +519,6 @@ def made_of(rows: pl.DataFrame, place: str, *, side: str = "out", top: int = 8, 
     word = "from" if side == "out" else "to"
     title = f"What moves {word} {_name(place)} are made of, {years(start, end)}"
     shares = ", ".join(f"{100 * table[:, k].sum() / total:.0f}% {name}" for k, (name, _, _) in enumerate(PARTS))
-    alt = f"{title}: {_told(rows)}. {spelt(float(total))} people: {shares}. {_name(named[0][0])} comes first."
+    first = f" {_name(named[0][0])} comes first." if named[0][0] else ""
+    alt = f"By {_told(rows)}: {spelt(float(total))} people, {shares}.{first}"
     return _figure("madeof", title, alt, ids, (720, 420), draw)

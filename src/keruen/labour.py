@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from keruen.errors import BadDate, ModelError, NoEvidence, NotConverged, VocabularyError
 from keruen.estimators import hidden
@@ -141,7 +141,7 @@ def _middle(row: dict[str, Any]) -> tuple[float, float | None]:
     if row["value"] is not None:
         return float(row["value"]), row.get("sd")
     if row["low"] and row["high"]:
-        spread = float(np.log(row["high"] / row["low"]) / (2 * stats.norm.ppf(0.9)))
+        spread = float(np.log(row["high"] / row["low"]) / (2 * special.ndtri(0.9)))
         return float(np.sqrt(row["low"] * row["high"])), spread
     return float(row["low"] or row["high"]), None
 
@@ -582,7 +582,7 @@ def _three(draws: Array) -> dict[str, float]:
 
 
 def _told_parameters(design: Design, flat: Array) -> tuple[dict[str, Any], ...]:
-    grid = stats.norm.ppf((np.arange(2000) + 0.5) / 2000)
+    grid = special.ndtri((np.arange(2000) + 0.5) / 2000)
 
     def one(i: int, p: Parameter) -> dict[str, Any]:
         share = contraction(flat[:, i])
@@ -610,7 +610,7 @@ def _told_anchors(
     for i, a in enumerate(whole.anchors):
         spread = np.quantile(guess[i], [0.1, 0.5, 0.9])
         scale = (lambda x: 1 / (1 + np.exp(-x))) if a.of == "share" else np.exp
-        sigma = float(sd[i]) * float(stats.norm.ppf(0.9))
+        sigma = float(sd[i]) * float(special.ndtri(0.9))
         row: dict[str, Any] = {
             "key": a.key, "of": a.of, "value": a.value, "stated_error": a.sd, "because": a.because,
             "low80": float(scale(value[i] - sigma)), "high80": float(scale(value[i] + sigma)),

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, special, stats
+from scipy import fft, special
 
 from keruen.errors import ModelError, NotConverged
 
@@ -26,10 +26,22 @@ def _split(chains: Array) -> Array:
     return np.concatenate([chains[..., :half], chains[..., -half:]], -2)
 
 
+def _average_ranks(rows: Array) -> Array:
+    """Ranks from 1 along the last axis; equals share the mean of theirs.
+
+    scipy.stats has the same, but brings 60 MB with it into every brief.
+    """
+    ranks = np.empty(rows.shape)
+    for at in np.ndindex(rows.shape[:-1]):
+        _, place, count = np.unique(rows[at], return_inverse=True, return_counts=True)
+        ranks[at] = (np.cumsum(count) - (count - 1) / 2)[place]
+    return ranks
+
+
 def _ranked(chains: Array) -> Array:
     """Normal scores of the ranks over all chains together."""
     flat = chains.reshape(*chains.shape[:-2], -1)
-    rank = stats.rankdata(flat, method="average", axis=-1)
+    rank = _average_ranks(flat)
     return np.asarray(special.ndtri((rank - 0.375) / (flat.shape[-1] + 0.25))).reshape(chains.shape)
 
 
@@ -289,7 +301,8 @@ def uniformity(ranks: Any, highest: int, bins: int = 10) -> float:
     if (highest + 1) % bins:
         raise ModelError(f"{highest + 1} ranks do not fall into {bins} equal bins. Take L = {bins} k - 1 draws.")
     counts = np.bincount(np.asarray(ranks).ravel().astype(int) * bins // (highest + 1), minlength=bins)
-    return float(stats.chisquare(counts).pvalue)
+    expected = counts.mean()
+    return float(special.chdtrc(bins - 1, ((counts - expected) ** 2).sum() / expected))
 
 
 def contraction(posterior: Sequence[float] | Array, prior_variance: float = 1.0) -> float:

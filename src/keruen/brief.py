@@ -61,6 +61,7 @@ MONEY = ("remittances_received", "remittances_paid", "remittances_share_gdp", "r
 COUNTED = ("register", "administrative", "census")
 YEARS_SHOWN = 8
 ROWS_SHOWN = 10
+LEVERAGE_DRAWS = 40  # a world of corridors a draw: more would double the memory of a brief
 FACTS_SHOWN = 14
 
 
@@ -1248,7 +1249,7 @@ def _power_section(asked: _Asked) -> dict[str, Any]:
         _says(section, ["Left out: it would rest on figures whose known day is a publication lag."])
         return section
     try:
-        found = leverage_of(asked.code, system="world", draws=100, as_of=asked.as_of)
+        found = leverage_of(asked.code, system="world", draws=LEVERAGE_DRAWS, as_of=asked.as_of)
     except NoEvidence:
         _says(section, _unreported("what its neighbours' migrants send home", asked))
         return section
@@ -1620,11 +1621,7 @@ def _revision_words(asked: _Asked, net: _Net) -> list[Parts]:
     editions_of_all = [k for k in releases() if figures.family_of(k) in family and releases()[k].released <= horizon]
     if not editions_of_all:
         return []
-    # What lies ahead of the day was never an estimate: without it the world fits in half the memory.
-    claims = store.evidence(
-        None, "net_migration", stream="all", sex="all", release=editions_of_all, until=horizon, as_of=asked.as_of
-    )
-    found = revisions("net_migration", as_of=asked.as_of, claims=claims)
+    found = revisions("net_migration", family=releases()[editions_of_all[0]].family, as_of=horizon)
     ranked = found.ranking.filter(pl.col("place") == asked.code)
     if ranked.is_empty():
         return []

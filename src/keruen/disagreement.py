@@ -336,7 +336,17 @@ def revisions(
         # Half a million rows of the whole world: neither ids nor sources are needed to see how they move.
         # What lay ahead of every edition is left out: one forecast after another says nothing of errors.
         until = as_of or max(c.released for c in cards.values() if c.family)
-        lean = store.evidence(place, measure, stream="all", sex="all", as_of=as_of, until=until, columns=PLAIN)
+        editions_of = [k for k, c in cards.items() if c.family == family] if family else None
+        lean = store.evidence(
+            place,
+            measure,
+            stream="all",
+            sex="all",
+            release=editions_of or None,
+            as_of=as_of,
+            until=until,
+            columns=PLAIN,
+        )
         claims = lean.with_columns(id=pl.lit(""), source=pl.lit(None, pl.String), own=pl.lit(False))
     families = {k: cards[k].family for k in claims["release"].unique() if k in cards and cards[k].family}
     if family is None:

@@ -587,7 +587,7 @@ def _people(year: int, as_of: Any) -> pl.DataFrame:
 
 
 def _last_year(as_of: Any) -> int:
-    told = store.evidence(measure="remittances_received", as_of=as_of)
+    told = store.evidence(measure="remittances_received", as_of=as_of, columns=["place", "start"])
     counts = told.group_by(pl.col("start").dt.year().alias("year")).agg(pl.col("place").n_unique().alias("n"))
     years = counts.filter(pl.col("n") >= 100)["year"]
     if years.is_empty():

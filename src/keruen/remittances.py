@@ -343,6 +343,7 @@ def world_stocks(
     rows = store.evidence(
         measure="stock", release=_editions(as_of, editions), sex="all", as_of=as_of,
         since=f"{year - SPEAKS}-01-01", until=f"{year + SPEAKS}-12-31",
+        columns=["measure", "place", "counterpart", "sex", "age", "group", "start", "value", "release"],
     )  # fmt: skip
     if rows.is_empty():
         raise NoEvidence(f"No edition of the stock speaks of {year}; they cover 1990 to 2024, and five years more.")

@@ -781,6 +781,10 @@ def corridors(
     rows = rows.filter(pl.col(by).is_in(first))
     series = _series(rows, ["release", "source"])
     drawn = [x for _, r in series for x in r]
+    shown = {x[by] for x in drawn}
+    first = [code for code in first if code in shown]
+    if not first:
+        raise NoEvidence(f"There is nothing to draw: every corridor of {day} is told by copies alone.")
     unit, word = _scale(x["value"] for x in drawn)
     height = 74 + 21 * len(first)
 

@@ -212,7 +212,11 @@ def repeats(table: pl.DataFrame) -> pl.DataFrame:
                 .unique(cell, keep="first", maintain_order=True)
             )
             within = float(cards[key].extra.get("compare_within", "0.5"))  # rounding apart, in the measure's unit
-            equal = ((pl.col("value") - pl.col("_theirs")).abs() <= within) & (pl.col("value") != 0)
+            equal = (
+                ((pl.col("value") - pl.col("_theirs")).abs() <= within)
+                & (pl.col("value") != 0)
+                & (pl.col("_theirs") != 0)
+            )
             table = (
                 table.join(theirs, on=cell, how="left", nulls_equal=True, maintain_order="left")
                 .with_columns(

@@ -217,3 +217,14 @@ def test_version__names_package_and_snapshot(run):
 def test_no_path_of_this_machine_in_what_is_printed(run):
     _, out, _ = run("sources", "--json")
     assert str(Path.cwd()) not in out
+
+
+def test_doctor__tells_and_clears_what_is_kept(run, ask):
+    from keruen.kept import kept
+
+    kept("things", 1, lambda: "a" * 1000)
+    assert ask("doctor")["kept"]["entries"] == 1
+    code, _, err = run("doctor", "--clear-cache")
+    assert code == 0
+    assert "freed" in err
+    assert ask("doctor")["kept"] == {"entries": 0, "bytes": 0}

@@ -107,16 +107,24 @@ def sources(
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> None:
-    """What this installation is: versions, folders, threads, optional parts.
+def doctor(
+    as_json: AsJson = False,
+    clear_cache: Annotated[bool, typer.Option("--clear-cache", help="Forget all that was computed and kept.")] = False,
+) -> None:
+    """What this installation is: versions, folders, threads, what is kept, optional parts.
 
     `keruen doctor --json`
+
+    `keruen doctor --clear-cache`
     """
     import importlib.metadata as metadata
     import importlib.util
 
-    from keruen import folders, snapshot
+    from keruen import folders, kept, snapshot
 
+    if clear_cache:
+        print(f"{kept.clear() / 1e6:,.1f} MB freed.", file=sys.stderr)
+    number, held = kept.size()
     parts = {}
     for name in (
         "polars",
@@ -139,6 +147,7 @@ def doctor(as_json: AsJson = False) -> None:
         "snapshot": snapshot.manifest()["version"],
         "snapshot_folder": str(folders.snapshot()),
         "home": str(folders.home()),
+        "kept": {"entries": number, "bytes": held},
         "threads": os.environ.get("OPENBLAS_NUM_THREADS"),
         "parts": parts,
     }
@@ -148,6 +157,6 @@ def doctor(as_json: AsJson = False) -> None:
     for key, value in told.items():
         if isinstance(value, dict):
             for name, version in value.items():
-                print(f"  {name}: {version or 'not installed'}")
+                print(f"  {name}: {'not installed' if version is None else version}")
         else:
             print(f"{key}: {value if value is not None else 'not set'}")

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/keruen"
 HEAVY = {
-    "matplotlib", "jinja2", "typer", "rich", "duckdb", "pyarrow", "sqlite3", "openpyxl", "xlsxwriter", "scipy", "xarray",
+    "matplotlib", "jinja2", "typer", "rich", "duckdb", "pyarrow", "sqlite3", "openpyxl", "python_calamine", "xlsxwriter", "scipy", "xarray",
     "dask", "distributed", "zarr", "fastapi", "networkx", "pandas", "narwhals", "threadpoolctl", "statsmodels", "numba",
 }  # fmt: skip
 

@@ -1,6 +1,8 @@
 """A user's own table: what is read, what is refused, and that nothing is read in two ways."""
 
+import contextlib
 import io
+import random
 import zipfile
 from datetime import date, datetime
 from pathlib import Path
@@ -15,7 +17,8 @@ from hypothesis import strategies as st
 from keruen import store
 from keruen.contract import SCHEMA
 from keruen.errors import FaultyTable, UnreadableSource
-from keruen.readers.table import COLUMNS, load, read, slug, template
+from keruen.readers.table import load, read, slug
+from keruen.readers.template import COLUMNS, template
 from keruen.vocabulary import measures
 
 FLOW = "net_migration,KAZ,2017-01-01,2018-01-01"
@@ -466,6 +469,84 @@ def test_excel__a_formula_with_its_result_is_its_value(tmp_path):
         sheet.write_formula(1, 3, "=1+1", None, 2)
         sheet.write(1, 4, "Book")
     assert read(tmp_path / "mine.xlsx")["value"].to_list() == [2.0]
+
+
+def test_excel__errors_are_no_empty_cells(tmp_path):
+    with xlsxwriter.Workbook(tmp_path / "mine.xlsx") as book:
+        sheet = book.add_worksheet()
+        for at, row in enumerate(
+            [
+                ["measure", "place", "year", "value", "low", "source"],
+                ["births", "KAZ", 2017, 1, 1, "Book"],
+                ["births", "KAZ", 2018, "", 1, "Book"],
+            ]
+        ):
+            sheet.write_row(at, 0, row)
+        sheet.write_formula(2, 3, "=NA()", None, "#N/A")
+    assert faults(tmp_path / "mine.xlsx") == [
+        "row 3, column value: '#N/A' is not a number; leave the cell empty where nobody reported one"
+    ]
+
+
+def test_excel__a_result_of_0_that_nobody_computed_is_a_fault(tmp_path):
+    with xlsxwriter.Workbook(tmp_path / "mine.xlsx") as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["measure", "place", "year", "value", "source", "note"])
+        sheet.write_row(1, 0, ["births", "KAZ", 2017, "", "Book", ""])
+        sheet.write_formula("D2", "=2<3")  # stored as 0, as all that this library cannot compute
+        sheet.write_formula("F2", '=""', None, "nothing")
+    (told,) = faults(rewritten(tmp_path / "mine.xlsx", {"<v>nothing</v>": "<v></v>"}))  # as Excel stores it
+    assert told.startswith("row 2, column value: the formula =2<3 has no stored result")
+
+
+def rewritten(path: Path, change: dict[str, str]) -> Path:
+    """A workbook with other words in its sheets."""
+    with zipfile.ZipFile(path) as z:
+        inside = {name: z.read(name) for name in z.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z:
+        for name, text in inside.items():
+            if name.startswith("xl/worksheets/"):
+                for old, new in change.items():
+                    text = text.replace(old.encode(), new.encode())
+            z.writestr(name, text)
+    return path
+
+
+def test_excel__a_cell_far_away_is_refused_before_room_is_made_for_it(tmp_path):
+    path = rewritten(workbook(tmp_path, CELLS), {'r="F2"': 'r="XFD1048576"'})
+    with pytest.raises(UnreadableSource, match="sheet 'sheet 0': its cells reach to row 1,048,576 and column 16,384"):
+        load(path)
+
+
+def test_excel__an_empty_cell_far_away_does_no_harm(tmp_path):
+    path = rewritten(workbook(tmp_path, CELLS), {"</row></sheetData>": '<c r="XFD1048576" s="1"/></row></sheetData>'})
+    assert read(path)["value"].item() == 5.5
+
+
+def test_excel__cells_without_addresses_are_refused(tmp_path):
+    path = rewritten(workbook(tmp_path, CELLS), {'r="F2" ': ""})
+    with pytest.raises(UnreadableSource, match="carry no addresses"):
+        load(path)
+
+
+def test_excel__written_with_a_prefix_and_single_quotes(tmp_path):
+    rows = [CELLS[0], [*CELLS[1][:4], "=1+1", "Book"]]
+    change = {"<": "<x:", "<x:/": "</x:", "<x:?xml": "<?xml", "xmlns=": "xmlns:x=", '"': "'"}
+    told = faults(rewritten(workbook(tmp_path, rows, merge="A4:B4"), change))
+    assert [t.partition(":")[0] for t in told] == ["row 1, column measure", "row 2, column value"]
+    assert "merged cells: A4:B4" in told[0]
+
+
+def test_excel__damaged_anywhere_is_read_or_refused(tmp_path):
+    whole = workbook(tmp_path, CELLS).read_bytes()
+    rng = random.Random(20180503)
+    for _ in range(150):
+        spoiled = bytearray(whole)
+        for _ in range(rng.randint(1, 4)):
+            spoiled[rng.randrange(len(spoiled))] = rng.randrange(256)
+        (tmp_path / "mine.xlsx").write_bytes(spoiled)
+        with contextlib.suppress(FaultyTable, UnreadableSource):
+            load(tmp_path / "mine.xlsx")
 
 
 def test_excel__a_time_of_day_or_a_number_is_no_day(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import polars as pl
 
 from keruen.errors import FaultyTable, UnreadableSource, VocabularyError
 from keruen.estimators import hidden
+from keruen.readers import workbook
+from keruen.readers.cells import worded
 
 COLUMNS = {
     **dict.fromkeys(hidden.REPEAT, "times, people, and covariates if any"),
@@ -39,27 +42,15 @@ def read(file: Path) -> dict[str, list[str]]:
         raise UnreadableSource(f"{file} is a folder. Name a file: CSV, Excel or Parquet.")
     if file.stat().st_size == 0:
         raise UnreadableSource(f"{file} is empty. The first line names the columns.")
-    if file.suffix.lower() in (".xlsx", ".parquet"):
+    if file.suffix.lower() == ".parquet":
         try:
-            frame = (
-                pl.read_parquet(file) if file.suffix.lower() == ".parquet" else pl.read_excel(file, engine="openpyxl")
-            )
-        except Exception as error:  # the libraries raise their own kinds for a broken file
-            raise UnreadableSource(
-                f"{file} cannot be read as {file.suffix[1:]}: {error}. Save it again as CSV."
-            ) from error
+            frame = pl.read_parquet(file)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise UnreadableSource(f"{file} cannot be read as Parquet: {error}. Save it again as CSV.") from error
         return {c.strip().lower(): ["" if v is None else str(v) for v in frame[c].to_list()] for c in frame.columns}
-    try:
-        text = file.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UnreadableSource(f"{file} is not text in UTF-8. Save it as 'CSV UTF-8'.") from error
-    if "\0" in text:
-        raise UnreadableSource(f"{file} is not text. Save the table as CSV.")
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    if not lines:
+    records = _excel(file) if file.suffix.lower() == ".xlsx" else _text(file)
+    if not records:
         raise UnreadableSource(f"{file} has no header. The first line names the columns.")
-    mark = ";" if lines[0].count(";") > lines[0].count(",") else ","
-    records = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=mark))
     names = [c.strip().lower() for c in records[0]]
     twice = sorted({c for c in names if names.count(c) > 1})
     if twice:
@@ -72,6 +63,33 @@ def read(file: Path) -> dict[str, list[str]]:
     if faults:
         raise FaultyTable(str(file), faults)
     return {c: [r[i].strip() for r in records[1:]] for i, c in enumerate(names)}
+
+
+def _excel(file: Path) -> list[list[str]]:
+    sheet = workbook.read(file)
+    wrong = [f"cells {ranges} are merged. Unmerge them." for ranges in sheet.merged]
+    wrong += [f"row {row + 1}, {said[:40]} has no stored result. Save the workbook in Excel, or paste values."
+              for row, _, said in sheet.uncomputed]  # fmt: skip
+    if wrong:
+        raise FaultyTable(str(file), wrong)
+    told = [[worded(cell).strip() for cell in row] for row in sheet.rows]
+    rows = [row for row in told if any(row) and not row[0].startswith("#")]
+    used = [any(column) for column in zip(*rows, strict=True)]
+    return [list(compress(row, used)) for row in rows]
+
+
+def _text(file: Path) -> list[list[str]]:
+    try:
+        text = file.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableSource(f"{file} is not text in UTF-8. Save it as 'CSV UTF-8'.") from error
+    if "\0" in text:
+        raise UnreadableSource(f"{file} is not text. Save the table as CSV.")
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    if not lines:
+        return []
+    mark = ";" if lines[0].count(";") > lines[0].count(",") else ","
+    return list(csv.reader(io.StringIO("\n".join(lines)), delimiter=mark))
 
 
 def _numbers(

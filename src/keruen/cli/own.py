@@ -62,11 +62,11 @@ def template(kind: Annotated[str, typer.Argument(help="evidence")] = "evidence")
 
     `keruen template evidence > mine.csv`
     """
-    from keruen.readers import table
+    from keruen.readers import template as columns
 
     if kind != "evidence":
         raise VocabularyError(f"There is no template {kind!r}. Take: keruen template evidence.")
-    sys.stdout.write(table.template())
+    sys.stdout.write(columns.template())
 
 
 @app.command()

@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from keruen.errors import InfeasibleMargins
-from keruen.estimators.ipf import fit_many, fit_margins
+from keruen.estimators.ipf import fit_many, fit_margins, guide
 
 
 def sweeps(seed, rows, columns, times=4_000, tolerance=1e-12):
@@ -49,13 +49,36 @@ def test_fit_margins__is_what_sweeps_find(seed, m, n, zeros):
         np.testing.assert_allclose(fit.table, slow, rtol=1e-8, atol=1e-10 * rows.sum())
 
 
-def test_fit_margins__starts_warm():
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 12), wide=st.sampled_from([0.05, 0.5, 3.0]))
+@settings(max_examples=40, deadline=None)
+def test_fit_margins__a_guide_changes_nothing_but_the_way(seed, n, wide):
+    rng = np.random.default_rng(seed)
+    first = rng.gamma(0.3, 10, (n, n)) + 1e4 * np.diag(rng.gamma(1, 1, n) + 0.01)
+    first[:, rng.random(n) < 0.1] = 0
+    rows, columns = first.sum(1) * rng.uniform(0.9, 1.1, n), first.sum(0)
+    rows *= columns.sum() / max(rows.sum(), 1e-300)
+    assume(((first > 0).sum(1) > 1).all())
+    led = guide(fit_margins(first + 1e-6 * (columns > 0), rows, columns))
+    other = first * np.exp(wide * rng.standard_normal((n, n)))
+    rows = other.sum(1) * rng.uniform(0.95, 1.05, n)
+    columns = other.sum(0)
+    rows *= columns.sum() / rows.sum()
+    other += 1e-3 * (columns > 0)
+    plain, guided = fit_margins(other, rows, columns), fit_margins(other, rows, columns, guide=led)
+    assert guided.residual <= max(1e-12 * rows.sum(), 1e-9)
+    np.testing.assert_allclose(guided.table, plain.table, rtol=1e-6, atol=1e-9 * rows.sum())
+
+
+def test_fit_margins__a_guide_from_elsewhere_does_no_harm():
     rng = np.random.default_rng(1)
     start, hidden = rng.random((20, 20)), rng.random((20, 20))
     cold = fit_margins(start, hidden.sum(1), hidden.sum(0))
-    warm = fit_margins(start, hidden.sum(1), hidden.sum(0), start=cold.log_columns)
-    assert warm.iterations < cold.iterations
-    np.testing.assert_allclose(warm.table, cold.table, rtol=1e-9)
+    again = fit_margins(start, hidden.sum(1), hidden.sum(0), guide=guide(cold))
+    assert again.iterations == 0
+    np.testing.assert_allclose(again.table, cold.table, rtol=1e-9)
+    hidden[:, 3] = 0
+    holed = fit_margins(start, hidden.sum(1), hidden.sum(0), guide=guide(cold))
+    np.testing.assert_allclose(holed.table, fit_margins(start, hidden.sum(1), hidden.sum(0)).table, rtol=1e-9)
 
 
 def test_fit_margins__heavy_diagonal_that_sweeps_find_slow():

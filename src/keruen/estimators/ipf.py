@@ -23,6 +23,7 @@ _PLAIN, _SWEEPS, _FEW = 20, 160, 6  # sweeps before over-relaxation; sweeps in a
 _OMEGA = 1.9
 _STEPS = 80
 _FAR = 300.0  # a span of log factors that only an impossible table asks for
+_LED, _NEAR = 25, 0.02  # steps of conjugate gradients a guide may lead; what they leave of the gradient
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,7 @@ class Fit:
     table
         (rows, columns), persons.
     log_columns
-        (columns,), logarithms of the column factors; a warm start for the next, similar problem. Minus infinity where a
-        column is to be empty.
+        (columns,), logarithms of the column factors. Minus infinity where a column is to be empty.
     residual
         Largest distance of a margin from its target, persons.
     iterations
@@ -46,6 +46,25 @@ class Fit:
     log_columns: Array
     residual: float
     iterations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """What a fit teaches about similar ones, such as draws around it: where to begin, and how their dual is curved.
+
+    Attributes
+    ----------
+    filled
+        (columns,), which columns hold people; a problem with other empty columns is fitted without the guide.
+    log_columns
+        (filled columns,), logarithms of the column factors.
+    inverse
+        (filled columns, filled columns), inverse Hessian of the dual.
+    """
+
+    filled: NDArray[np.bool_]
+    log_columns: Array
+    inverse: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +97,7 @@ def fit_margins(
     columns: Array,
     *,
     tolerance: float | None = None,
-    start: Array | None = None,
+    guide: Guide | None = None,
     names: tuple[Sequence[str], Sequence[str]] | None = None,
 ) -> Fit:
     """Scale the rows and columns of a seed until its margins are the given ones.
@@ -94,8 +113,8 @@ def fit_margins(
         Targets, persons; their sums agree.
     tolerance
         Largest distance of a margin from its target, persons; by default 1e-13 of the total.
-    start
-        (columns,), logarithms of column factors to begin from.
+    guide
+        Of a similar problem (`guide`): the same table, several times faster.
     names
         Labels of rows and columns, for messages.
 
@@ -129,9 +148,11 @@ def fit_margins(
     if inner.size == 0:
         return Fit(np.zeros_like(seed), np.full(columns.size, -np.inf), 0.0, 0)
     _refuse_empty(inner, rows[r], columns[c], label)
-    begin = None if start is None else np.where(np.isfinite(start[c]), start[c], 0.0)
-    u, v, residual, steps, ok = _newton(inner, rows[r], columns[c], tolerance, begin)
-    fitted = (inner * u[:, None]) * np.exp(v)
+    led = guide is not None and np.array_equal(guide.filled, columns > 0)
+    begin, inverse = (guide.log_columns, guide.inverse) if guide is not None and led else (None, None)
+    u, v, residual, steps, ok = _newton(inner, rows[r], columns[c], tolerance, begin, inverse)
+    fitted = inner * u[:, None]
+    fitted *= np.exp(v)
     if not ok:
         worst, people = _worst(fitted, rows[r], columns[c], label)
         raise InfeasibleMargins(
@@ -145,6 +166,27 @@ def fit_margins(
     factors = np.full(columns.size, -np.inf)
     factors[c] = v
     return Fit(table, factors, residual, steps)
+
+
+def guide(fit: Fit) -> Guide:
+    """The guide that a fit makes for problems like it.
+
+    Examples
+    --------
+    >>> seed = np.array([[9.0, 1], [2, 8]])
+    >>> first = fit_margins(seed, np.array([10.0, 10]), np.array([12.0, 8]))
+    >>> fit_margins(seed * 1.01, np.array([10.0, 10]), np.array([12.0, 8]), guide=guide(first)).iterations
+    0
+    """
+    filled = np.isfinite(fit.log_columns)
+    table = fit.table[:, filled]
+    rows, columns = table.sum(1), table.sum(0)
+    root = 1.0 / np.sqrt(columns)
+    hessian = _lifted(table * (1.0 / np.sqrt(np.maximum(rows, _TINY)))[:, None] * root, columns)
+    factor, _ = lapack.dpotrf(hessian, overwrite_a=1)
+    inverse, _ = lapack.dpotri(factor, overwrite_c=1)
+    inverse = np.triu(inverse) + np.triu(inverse, 1).T
+    return Guide(filled, fit.log_columns[filled], np.ascontiguousarray(inverse * root * root[:, None]))
 
 
 def fit_many(
@@ -238,17 +280,16 @@ def fit_many(
 
 
 def _newton(
-    seed: Array, rows: Array, columns: Array, tolerance: float, start: Array | None
+    seed: Array, rows: Array, columns: Array, tolerance: float, start: Array | None, inverse: Array | None = None
 ) -> tuple[Array, Array, float, int, bool]:
     """Row factors, logarithms of column factors, residual, steps, and whether it settled. All targets are positive.
 
     The row factors are eliminated exactly, which leaves a convex function of v alone:
-    f(v) = Σ_o r_o log Σ_d S_od e^{v_d} − Σ_d c_d v_d, whose Hessian is the Schur complement C − X' R⁻¹ X. It is scaled
-    to I − M'M with M = R^{-1/2} X C^{-1/2}; its null vector (a constant added to v changes nothing) is √c, lifted to 1.
+    f(v) = Σ_o r_o log Σ_d S_od e^{v_d} − Σ_d c_d v_d, whose Hessian is the Schur complement C − X' R⁻¹ X. A step solves
+    with it by Cholesky, or by conjugate gradients led by the inverse Hessian of a similar problem.
     """
     total = rows.sum()
     v = np.zeros(columns.size) if start is None else np.maximum(start - start.max(), -_FAR / 2)
-    diagonal = np.arange(columns.size)
     e = np.exp(v)
     q = np.maximum(seed @ e, _TINY)
     u = rows / q
@@ -261,19 +302,22 @@ def _newton(
         # The floor of floating point: the step before was already at the last digits and this one gained nothing.
         if residual <= tolerance or (residual >= 0.5 * last and last <= 1e-11 * total):
             return u, v, residual, step, True
-        if not np.isfinite(residual) or np.ptp(v) > _FAR:
+        if not np.isfinite(residual) or v.max() - v.min() > _FAR:
             return u, v, residual, step, False
-        root = 1.0 / np.sqrt(np.maximum(fitted, _TINY))
-        m = seed * (np.sqrt(rows) / q)[:, None]
-        m *= e * root
-        hessian = blas.dsyrk(-1.0, m.T)
-        hessian[diagonal, diagonal] += 1.0 + 1e-13
-        hessian = blas.dsyr(1.0, np.sqrt(fitted / total), a=hessian, overwrite_a=1)
-        _, z, trouble = lapack.dposv(hessian, gradient * root, overwrite_a=1)
-        if trouble or not np.isfinite(z).all():
-            return u, v, residual, step, False
-        move: Array = z * root
-        reach = float(np.ptp(move))
+        move = None
+        if inverse is not None:
+            near = max(_NEAR * residual, 0.3 * tolerance)
+            move = _led(seed, rows / q / q, e, fitted, gradient, inverse, near)
+        if move is None:
+            inverse = None
+            root = 1.0 / np.sqrt(np.maximum(fitted, _TINY))
+            m = seed * (np.sqrt(rows) / q)[:, None]
+            m *= e * root
+            _, z, trouble = lapack.dposv(_lifted(m, fitted), gradient * root, overwrite_a=1)
+            if trouble or not np.isfinite(z).all():
+                return u, v, residual, step, False
+            move = z * root
+        reach = float(move.max() - move.min())
         t = min(1.0, 30.0 / reach) if reach > 0 else 1.0
         slope = -float(gradient @ move)
         while True:
@@ -288,6 +332,41 @@ def _newton(
             t /= 2
         v, f, u = trial, value, rows / q
     return u, v, residual, _STEPS, False
+
+
+def _lifted(m: Array, columns: Array) -> Array:
+    """The dual's Hessian scaled to I − M'M, upper triangle, with M = R^{-1/2} X C^{-1/2}.
+
+    A constant added to v changes nothing, so its one null vector is √c, lifted here to 1.
+    """
+    hessian: Array = blas.dsyrk(-1.0, m.T)
+    diagonal = np.arange(columns.size)
+    hessian[diagonal, diagonal] += 1.0 + 1e-13
+    return blas.dsyr(1.0, np.sqrt(columns / columns.sum()), a=hessian, overwrite_a=1)  # type: ignore[no-any-return]
+
+
+def _led(
+    seed: Array, weight: Array, e: Array, fitted: Array, gradient: Array, inverse: Array, near: float
+) -> Array | None:
+    """A Newton step by conjugate gradients: two products with vectors each, no Hessian. None if the guide is no help.
+
+    `weight` is r/q², so that the Hessian times p is fitted·p − e·S'(weight·S(e·p)).
+    """
+    move, left = np.zeros_like(gradient), gradient
+    way, power = np.zeros_like(gradient), np.inf
+    for _ in range(_LED):
+        lead = inverse @ left
+        power, before = float(left @ lead), power
+        way = lead + (power / before) * way
+        bent = fitted * way - e * ((weight * (seed @ (e * way))) @ seed)
+        curve = float(way @ bent)
+        if not (curve > 0 and power > 0):
+            return None
+        move += (power / curve) * way
+        left = left - (power / curve) * bent
+        if max(left.max(), -left.min()) <= near:
+            return move
+    return None
 
 
 def _sweep(

@@ -7,7 +7,7 @@ is filled silently. The rules travel with the flows that are estimated from the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from itertools import pairwise
@@ -54,6 +54,8 @@ RULES = {
     "nobody. People: none; cells are counted.",
     "other origins shared out": "People of other or unknown birthplace are shared over the known birthplaces of their "
     "place of residence.",
+    "other origins counted as natives": "People of other or unknown birthplace are left among the natives of their "
+    "place of residence, as if they had never moved.",
     "other origins kept": "People of other or unknown birthplace are kept as one birthplace of their own.",
     "origins fall short of the total": "The published total exceeds the sum of its origins; the rest is other.",
     "origins exceed the total": "The origins sum to more than the published total; the origins stand.",
@@ -70,10 +72,12 @@ RULES = {
     "population borrowed": "The edition does not tell the population of these places; another one does.",
     "births and deaths at the world's rates": "No edition tells births or deaths of these places.",
     "part of a longer period": "Births and deaths are a share, by months, of those of a longer period.",
+    "known only with hindsight": "Births, deaths or populations that nobody knew on the day asked about.",
     "half calendar years": "Stocks are of 1 July: calendar years count by half at both ends.",
     "projected births and deaths": "Births and deaths of some years were projections in this edition.",
     "population from rates": "The mid-year population is births over the birth rate, and its dates are linked by the "
-    "yearly population change. People: the largest distance of the two ways.",
+    "yearly population change (births less deaths and net migration where no change is printed). People: the largest "
+    "distance of the two ways.",
     "sex split borrowed": "Population or deaths by sex are shares of another source, applied to this edition's total.",
     "sexes do not add up": "Men and women differ from the total.",
     "births taken from all birthplaces": "Births exceed the natives; they are taken from all who live there.",
@@ -150,6 +154,11 @@ class _Asked:
     given: pl.DataFrame | None
     since: date | None = None
     until: date | None = None
+    strict: bool = False
+    hindsight: bool = False
+    later: dict[str, date] = field(
+        default_factory=dict
+    )  # what was not known on the day asked about, and since when it is
     kept: dict[tuple[str, str, tuple[str, ...]], pl.DataFrame] = field(default_factory=dict)
 
     @property
@@ -162,7 +171,8 @@ class _Asked:
         if not asked and key in self.kept:
             return self.kept[key]
         if self.given is None:
-            found = _fetched(measure, release, sexes, self.as_of, asked or {"since": self.since, "until": self.until})
+            as_of = None if self.hindsight and measure != "stock" else self.as_of
+            found = _fetched(measure, release, sexes, as_of, asked or {"since": self.since, "until": self.until})
         else:
             found = self.given.filter(
                 (pl.col("measure") == measure) & (pl.col("release") == release) & pl.col("sex").is_in(list(sexes))
@@ -170,6 +180,12 @@ class _Asked:
         keep = (pl.col("age") == "all") & (pl.col("group") == "all") & (pl.col("stream") == "all")
         keep &= ~pl.col("definition").fill_null("").is_in(DEFINITIONS_OF_VARIANTS) & pl.col("value").is_not_null()
         found = found.filter(keep)
+        if self.strict:
+            found = found.filter(pl.col("known_basis").ne_missing("publication lag"))
+        if self.hindsight and self.as_of is not None:
+            late = found.filter(pl.col("known") > read_day(self.as_of, last=True))["known"]
+            if len(late):
+                self.later[f"{measure} of {release}"] = late.min()  # type: ignore[assignment]
         if not asked:
             self.kept[key] = found
         return found
@@ -227,6 +243,17 @@ def dates(release: str, *, as_of: str | date | None = None, claims: pl.DataFrame
     return sorted(found["start"].unique().to_list())
 
 
+def editions(as_of: str | date | None = None) -> list[str]:
+    """The packaged editions that tell more than one date and were known on a day, oldest first.
+
+    Examples
+    --------
+    >>> editions("2018-05-03")
+    ['un-ims-2017']
+    """
+    return [k for k in EDITIONS if as_of is None or store.cards()[k].released <= read_day(as_of, last=True)]
+
+
 def accounts(
     release: str,
     periods: Sequence[tuple[date, date]],
@@ -235,6 +262,8 @@ def accounts(
     vital: str | None = None,
     other: str = "share",
     as_of: str | date | None = None,
+    strict: bool = False,
+    hindsight: bool = False,
     claims: pl.DataFrame | None = None,
 ) -> list[Account]:
     """Accounts of one edition, one a period.
@@ -250,10 +279,14 @@ def accounts(
     vital
         Edition of births, deaths and populations; by default the one that goes with the stocks.
     other
-        ``"share"`` people of other or unknown birthplace over the known birthplaces of their residence, or ``"keep"``
-        them as one birthplace.
+        ``"share"`` people of other or unknown birthplace over the known birthplaces of their residence, ``"keep"``
+        them as one birthplace, or count them as ``"natives"``, as published estimates do.
     as_of
         Only what was known on that day.
+    strict
+        Leave out figures whose known day rests on a publication lag.
+    hindsight
+        Take births, deaths and populations that became known after `as_of`, and say so by a rule; stocks never.
     claims
         Claims with the columns of :func:`keruen.evidence`; fetched when not given.
 
@@ -261,11 +294,13 @@ def accounts(
     ------
     NoEvidence
         If the edition or its births and deaths were not known, or nobody told them.
+    VocabularyError
+        Hindsight that is strict, or without a day.
     Incomparable
         If men and women differ from the total of a place by more than a hundredth.
     """
-    if other not in ("share", "keep"):
-        raise VocabularyError(f"other={other!r} is not 'share' or 'keep'.")
+    if other not in ("share", "keep", "natives"):
+        raise VocabularyError(f"other={other!r} is not 'share', 'keep' or 'natives'.")
     for sex in sexes:
         if sex not in SEXES:
             raise VocabularyError(f"{sex!r} is not a sex told here. Take all, male or female.")
@@ -274,9 +309,15 @@ def accounts(
     chosen = vital or EDITIONS.get(release)
     if chosen is None:
         raise NoEvidence(f"Say which edition tells the births and deaths that go with {release}: vital='un-wpp-2024'.")
+    if hindsight and (strict or as_of is None):
+        raise VocabularyError(
+            "Hindsight takes what became known after a day: strict=True refuses it. Take one of the two."
+            if strict
+            else "Hindsight takes what became known after a day: say which, as_of='2018-05-03'."
+        )
     days = sorted({d for pair in periods for d in pair})
     common = _Ledger()
-    asked = _Asked(as_of, claims, date(days[0].year, 1, 2), days[-1])
+    asked = _Asked(as_of, claims, date(days[0].year, 1, 2), days[-1], strict, hindsight)
     stock = _stocks(release, days, sexes, asked, common)
     _refuse_sexes(stock, sexes, common)
     if release in BORROWED and vital is None:
@@ -286,7 +327,11 @@ def accounts(
     for start, end in periods:
         ledger = _Ledger(list(common.rows), {release, chosen, *common.sources})
         out.append(_account(release, chosen, start, end, sexes, stock, people, other, asked, ledger))
-    return out
+    later = _Ledger()
+    later.note(
+        "known only with hindsight", "all", [(f"{what}, known {known}", 0.0) for what, known in asked.later.items()]
+    )
+    return [replace(one, rules=pl.concat([one.rules, later.frame()])) for one in out] if later.rows else out
 
 
 # ---------------------------------------------------------------- stocks
@@ -399,7 +444,8 @@ def _population(
             ledger.sources.add(release)
         found |= kept
     if not found:
-        raise NoEvidence(f"No population on {', '.join(map(str, days))} is known{asked.told} ({', '.join(order)}).")
+        when = ", ".join(map(str, days))
+        raise NoEvidence(f"No population on {when} is known{asked.told} ({', '.join(order)}).{_later(order, asked)}")
     share = _female(days, list(found), asked, vital, ledger) if set(sexes) - {"all"} else {}
     out: _Table = {}
     for code, total in found.items():
@@ -408,6 +454,17 @@ def _population(
             parts |= {"female": total * share[code], "male": total * (1 - share[code])}
         out[code] = np.stack([parts[sex] for sex in sexes], axis=1)
     return out
+
+
+def _later(editions: Sequence[str], asked: _Asked) -> str:
+    """The remedy where births, deaths and populations came later than the day asked about."""
+    if asked.as_of is None or asked.given is not None:
+        return ""
+    first = min(editions, key=lambda key: store.cards()[key].released)
+    return (
+        f" The earliest at hand are those of {first}, known since {store.cards()[first].released}. hindsight=True "
+        "(--hindsight) takes them and says so in the certificate."
+    )
 
 
 def _one_population(release: str, days: Sequence[date], asked: _Asked, ledger: _Ledger | None) -> dict[str, Array]:
@@ -422,14 +479,20 @@ def _one_population(release: str, days: Sequence[date], asked: _Asked, ledger: _
             told.setdefault(place, np.full(len(days), np.nan))[at[day]] = value
         return told
     years = range(days[0].year, days[-1].year + 1)
-    wide = {m: _yearly(asked.rows(m, release), years) for m in ("births", "crude_birth_rate", "population_change")}
+    births_of, rate_of, change = (
+        _yearly(asked.rows(m, release), years) for m in ("births", "crude_birth_rate", "population_change")
+    )
+    if not change:
+        deaths, moved = (_yearly(asked.rows(m, release), years) for m in ("deaths", "net_migration"))
+        both = set(births_of) & set(deaths) & set(moved)
+        change = {place: births_of[place] - deaths[place] + moved[place] for place in both}
     out, apart = {}, []
-    for place in sorted(set(wide["births"]) & set(wide["crude_birth_rate"]) & set(wide["population_change"])):
-        births, rate, change = (wide[m][place] for m in ("births", "crude_birth_rate", "population_change"))
+    for place in sorted(set(births_of) & set(rate_of) & set(change)):
+        births, rate, grew = births_of[place], rate_of[place], change[place]
         at_day = np.array([d.year - days[0].year for d in days])
         level = np.divide(1000 * births, rate, out=np.full_like(births, np.nan), where=rate > 0)[at_day]
         # From 1 July to 1 July: half of the first year, the years between, half of the last.
-        grown = np.array([0.0 if a == 0 else change[0] / 2 + change[1:a].sum() + change[a] / 2 for a in at_day])
+        grown = np.array([0.0 if a == 0 else grew[0] / 2 + grew[1:a].sum() + grew[a] / 2 for a in at_day])
         if not np.isfinite(level).any() or not np.isfinite(grown).all():
             continue
         linked = grown + float(np.nanmean(level - grown))
@@ -559,7 +622,8 @@ def _vital(
             total |= new
         if not total:
             raise NoEvidence(
-                f"No {measure} between {start} and {end} are known{asked.told}. Give vital= another edition."
+                f"No {measure} between {start} and {end} are known{asked.told}. "
+                + (_later(OTHERS, asked).strip() or "Give vital= another edition.")
             )
         rest = [code for code in codes if code not in total]
         known = [c for c in codes if c in total]
@@ -740,6 +804,9 @@ def _table(
         if other == "keep":
             ledger.note("other origins kept", sex, shared)
             out[s, n - 1] += rest
+            continue
+        if other == "natives":
+            ledger.note("other origins counted as natives", sex, shared)
             continue
         ledger.note("other origins shared out", sex, shared)
         known = out[s].sum(0)

@@ -38,8 +38,7 @@ from keruen.estimators.balance import account as account_of
 from keruen.estimators.ipf import Array
 from keruen.estimators.spread import totals
 from keruen.estimators.tables import flows_many
-from keruen.flow_accounts import EDITIONS, OTHER, Account
-from keruen.provenance import day
+from keruen.flow_accounts import OTHER, Account, editions
 
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 SIZES = (100.0, 1_000.0, 10_000.0, 100_000.0)
@@ -107,10 +106,10 @@ def spread(as_of: str | date | None = None) -> Spread:
     >>> found.level["KAZ"] > found.level[""] > 0
     True
     """
-    known = [k for k in EDITIONS if as_of is None or store.cards()[k].released <= day(as_of, last=True)]
+    known = editions(as_of)
     if len(known) < 2:
         raise NoEvidence(
-            f"A spread between editions needs two of them; {len(known)} was known by {as_of}. Ask for draws=0."
+            f"A spread between editions needs two of them; {len(known)} was known by {as_of}. Ask for no draws."
         )
     whole = (pl.col("sex") == "all") & (pl.col("age") == "all") & (pl.col("group") == "all")
     stocks = snapshot.scan(["stock"]).filter(pl.col("release").is_in(known), whole, pl.col("counterpart").is_null())

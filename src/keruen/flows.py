@@ -16,15 +16,14 @@ import numpy as np
 import polars as pl
 import xarray as xr
 
-from keruen import export, store
+from keruen import export
 from keruen.errors import BadDate, NoEvidence, OutputError, VocabularyError, need
 from keruen.estimators.ipf import Array
 from keruen.estimators.tables import METHODS, SEEDED, ManyFlows, check_options, flows_many
-from keruen.flow_accounts import EDITIONS, RULES, Account, accounts, cards_of, dates, periods_of
+from keruen.flow_accounts import EDITIONS, RULES, Account, accounts, cards_of, dates, editions, periods_of
 from keruen.flow_draws import QUANTILES, Draws, run, spread
 from keruen.places import Place
 from keruen.places import place as one_place
-from keruen.provenance import day
 from keruen.snapshot import covariates
 
 PARTS = ("value", "outward", "return", "transit")
@@ -137,6 +136,8 @@ def flows(
     workers: int = 1,
     to: str | os.PathLike[str] | None = None,
     as_of: str | date | None = None,
+    strict: bool = False,
+    hindsight: bool = False,
     claims: pl.DataFrame | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> WorldFlows:
@@ -159,7 +160,8 @@ def flows(
     vital
         Edition of births, deaths and populations; by default the one that goes with the stocks.
     other
-        ``"share"`` people of other or unknown birthplace over the known ones, or ``"keep"`` them as one birthplace.
+        ``"share"`` people of other or unknown birthplace over the known ones, ``"keep"`` them as one birthplace, or
+        count them as ``"natives"``, as published estimates do.
     balance
         As in :func:`keruen.transitions`.
     draws, seed
@@ -169,6 +171,11 @@ def flows(
         Processes, and a folder for draws that do not fit into memory; see docs/flows.md.
     as_of
         Only editions known on that day.
+    strict
+        Leave out figures whose known day rests on a publication lag.
+    hindsight
+        With `as_of`: take births, deaths and populations that became known later, and say so in the certificate. The
+        stocks are still those of the day. `strict` refuses it.
     claims
         Claims with the columns of :func:`keruen.evidence`; fetched when not given.
     progress
@@ -198,7 +205,10 @@ def flows(
     check_options(weight, method=method, balance=balance)
     if prior is not None and method not in SEEDED:
         raise VocabularyError(f"method={method!r} fits nothing, so a prior cannot be honoured: {', '.join(SEEDED)}.")
-    found = assembled(period, release=release, sex=sex, vital=vital, other=other, as_of=as_of, claims=claims)
+    found = assembled(
+        period, release=release, sex=sex, vital=vital, other=other, as_of=as_of, strict=strict, hindsight=hindsight,
+        claims=claims,
+    )  # fmt: skip
     return estimated(
         found, method=method, weight=weight, prior=prior, balance=balance, draws=draws, seed=seed, workers=workers,
         to=to, as_of=as_of, progress=progress,
@@ -213,6 +223,8 @@ def assembled(
     vital: str | None = None,
     other: str = "share",
     as_of: str | date | None = None,
+    strict: bool = False,
+    hindsight: bool = False,
     claims: pl.DataFrame | None = None,
 ) -> list[Account]:
     """The accounts that flows are estimated from, one an edition and period; parameters as in `flows`."""
@@ -226,7 +238,10 @@ def assembled(
         told[key] = [f"{a.year}-{b.year}" for a, b in pairs]
         pairs = [p for p in pairs if asked is None or (p[0].year, p[1].year) == asked]
         if pairs:
-            found += accounts(key, pairs, sexes=sexes, vital=vital, other=other, as_of=as_of, claims=claims)
+            found += accounts(
+                key, pairs, sexes=sexes, vital=vital, other=other, as_of=as_of, strict=strict, hindsight=hindsight,
+                claims=claims,
+            )  # fmt: skip
     if not found:
         offers = "; ".join(
             f"{key}: {', '.join(pairs) or 'one date only, and flows need two'}" for key, pairs in told.items()
@@ -299,9 +314,7 @@ def _releases(release: str | Sequence[str] | None, as_of: str | date | None, cla
     if claims is not None:
         stocks = claims.filter((pl.col("measure") == "stock") & pl.col("counterpart").is_not_null())
         return sorted(stocks["release"].unique().to_list())
-    last = None if as_of is None else day(as_of, last=True)
-    cards = store.cards()
-    known = [key for key in EDITIONS if last is None or cards[key].released <= last]
+    known = editions(as_of)
     if not known:
         raise NoEvidence(f"No edition of the stocks that tells two dates was known by {as_of}.")
     return known
@@ -483,9 +496,15 @@ def corridor_rows(found: WorldFlows, place: str | int | Place, top: int = 10) ->
 
 
 def usual_draws(
-    draws: int | None, period: str | None, release: Sequence[str] | None, origin: str | None, destination: str | None
+    draws: int | None,
+    period: str | None,
+    release: Sequence[str] | None,
+    origin: str | None,
+    destination: str | None,
+    as_of: str | date | None = None,
 ) -> int:
-    """How many draws a command makes when none are told: a hundred where one edition, period and corridor is asked.
+    """How many draws a command makes when none are told: a hundred where one edition, period and corridor is asked, and
+    two editions were known whose disagreement could tell the spread.
 
     Examples
     --------
@@ -494,7 +513,8 @@ def usual_draws(
     """
     if draws is not None:
         return draws
-    return 100 if period and release and len(release) == 1 and origin and destination else 0
+    one = period and release and len(release) == 1 and origin and destination
+    return 100 if one and len(editions(as_of)) > 1 else 0
 
 
 def refuse_out(out: Path | None, force: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from keruen.cli.common import AsJson, AsOf, Force, Format, Out, app, give, say_json
+from keruen.cli.common import AsJson, AsOf, Force, Format, Out, Strict, app, give, say_json
 from keruen.errors import VocabularyError
 
 Release = Annotated[list[str] | None, typer.Option("--release", help="Edition of the stocks; again for more.")]
@@ -34,13 +34,17 @@ def flows(
     draws: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Draws behind the intervals; by default 40 of one corridor, period and edition, else 0."
+            min=0, help="Draws behind the intervals; by default 100 of one corridor, period and edition, else 0."
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes for the draws.")] = max(os.cpu_count() or 1, 1),
     store: Annotated[Path | None, typer.Option("--store", help="Folder for draws larger than memory.")] = None,
     as_of: AsOf = None,
+    strict: Strict = False,
+    hindsight: Annotated[
+        bool, typer.Option("--hindsight", help="With --as-of: births and deaths may have become known later; told.")
+    ] = False,
     as_json: AsJson = False,
     format: Format = None,
     out: Out = None,
@@ -68,8 +72,8 @@ def flows(
     refuse_out(out, force)
     found = estimate(
         period, release=release, method=method, weight=weight, sex=sex or "all", prior=prior,
-        draws=usual_draws(draws, period, release, origin, destination), seed=seed, workers=workers, to=store,
-        as_of=as_of, progress=_progress,
+        draws=usual_draws(draws, period, release, origin, destination, as_of), seed=seed, workers=workers, to=store,
+        as_of=as_of, strict=strict, hindsight=hindsight, progress=_progress,
     )  # fmt: skip
     if out is not None and out.suffix == ".zarr":
         write_zarr(found, out, force=force)

@@ -7,6 +7,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 import pytest
+import xarray as xr
 
 from keruen import contract
 from keruen.cli import main
@@ -319,6 +320,8 @@ def test_cli__flows_as_json(monkeypatch, capsys):
     } <= set(told["flows"][0])  # fmt: skip
     assert all("KAZ" in (row["origin"], row["destination"]) for row in told["flows"])
     assert {s["release"] for s in told["sources"]} >= {"un-ims-2020", "un-wpp-2019"}
+    assert told["certificate"]["draws"] == 100  # of one period and edition, where nobody said how many
+    assert all(row["low95"] <= row["low80"] <= row["high80"] <= row["high95"] for row in told["flows"])
 
 
 @pytest.mark.parametrize(
@@ -327,7 +330,7 @@ def test_cli__flows_as_json(monkeypatch, capsys):
         ("flows",),
         ("flows", "--world"),
         ("flows", "Atlantis"),
-        ("flows", "TWN", "--period", "2015-2020", "--release", "un-ims-2020"),
+        ("flows", "TWN", "--period", "2015-2020", "--release", "un-ims-2020", "--draws", "0"),
         ("flows", "KAZ", "--period", "2016-2020"),
         ("flows", "KAZ", "--method", "magic"),
         ("flows", "KAZ", "--release", "un-ims-2015"),
@@ -342,7 +345,7 @@ def test_cli__mistakes_are_one_message_and_code_2(monkeypatch, capsys, words):
 
 
 def test_cli__world_to_files(monkeypatch, capsys, tmp_path):
-    common = ("flows", "--world", "--period", "2015-2020", "--release", "un-ims-2020", "--out")
+    common = ("flows", "--world", "--period", "2015-2020", "--release", "un-ims-2020", "--draws", "0", "--out")
     target = tmp_path / "world.parquet"
     assert run(monkeypatch, capsys, *common, target)[0] == 0
     table = pl.read_parquet(target)
@@ -360,5 +363,8 @@ def test_write_zarr__reads_back_and_refuses_to_overwrite(world, tmp_path):
         float(world.cube["value"].isel(release=0, period=0, sex=0).sel(origin="UZB", destination="RUS")), rel=1e-5
     )
     assert "rules" in group.attrs["certificate"]
+    again = xr.open_zarr(target)  # no warning: the metadata are in one place
+    assert set(again.coords) == set(world.cube.coords)
+    assert (again["start"].values == world.cube["start"].values).all()
     with pytest.raises(Exception, match="already"):
         write_zarr(world, target)

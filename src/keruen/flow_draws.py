@@ -42,6 +42,7 @@ from keruen.flow_accounts import OTHER, Account, editions
 
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 SIZES = (100.0, 1_000.0, 10_000.0, 100_000.0)
+_WORTH = 500  # worlds of one sex; fewer are drawn sooner than a process starts
 _PRIOR = 4.0  # a place's own spread counts against so many figures' worth of the pooled one
 MEMORY = 2e9  # bytes of draws kept in memory at most; more goes to a store
 _AT_ONCE = 2.5e8  # bytes of draws read at once for their quantiles: a folder's chunk holds all rows
@@ -361,8 +362,9 @@ def run(
     size
         Draws of one chunk of work.
     workers
-        Processes on this machine. With an active ``dask.distributed.Client`` its workers are used instead. Scripts that
-        ask for more than one guard their main part with ``if __name__ == "__main__":``.
+        Processes on this machine, where the work is worth starting them. With an active ``dask.distributed.Client`` its
+        workers are used instead. Scripts that ask for more than one guard their main part with
+        ``if __name__ == "__main__":``.
     to
         A folder for a Zarr group, needed where draws exceed ``MEMORY``. A run that was stopped goes on where it was.
     progress
@@ -420,7 +422,8 @@ def _made(
     if client is not None and tasks:
         yield from _on_dask(client, tasks, prepared, seed, options)
         return
-    if workers <= 1 or len(tasks) < 2:
+    worlds = sum((hi - lo) * len(prepared[i].account.sexes) for i, lo, hi in tasks)
+    if workers <= 1 or len(tasks) < 2 or worlds < _WORTH:
         for i, lo, hi in tasks:
             yield (i, lo, hi), chunk(prepared[i], seed, lo, hi, options)
         return

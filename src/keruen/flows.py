@@ -497,23 +497,23 @@ def corridor_rows(found: WorldFlows, place: str | int | Place, top: int = 10) ->
 
 def usual_draws(
     draws: int | None,
+    *,
     period: str | None,
     release: Sequence[str] | None,
-    origin: str | None,
-    destination: str | None,
+    prior: str | None = None,
     as_of: str | date | None = None,
 ) -> int:
-    """How many draws a command makes when none are told: a hundred where one edition, period and corridor is asked, and
-    two editions were known whose disagreement could tell the spread.
+    """How many draws a command makes when none are told: a hundred, a second's work, where one edition and period is
+    asked, no prior, and two editions were known whose disagreement could tell the spread.
 
     Examples
     --------
-    >>> usual_draws(None, "2015-2020", ["un-ims-2020"], "UZB", "RUS"), usual_draws(None, None, None, "UZB", "RUS")
+    >>> usual_draws(None, period="2015-2020", release=["un-ims-2020"]), usual_draws(None, period=None, release=None)
     (100, 0)
     """
     if draws is not None:
         return draws
-    one = period and release and len(release) == 1 and origin and destination
+    one = period is not None and release is not None and len(release) == 1 and prior is None
     return 100 if one and len(editions(as_of)) > 1 else 0
 
 
@@ -565,7 +565,11 @@ def write_zarr(found: WorldFlows, out: str | os.PathLike[str], *, force: bool = 
             attributes["_ARRAY_DIMENSIONS"] = list(map(str, variable.dims))
             array.attrs.update(attributes)
         told = json.loads(json.dumps({"certificate": found.certificate, "sources": sources(found)}, default=str))
-        group.attrs.update({**{str(k): v for k, v in found.cube.attrs.items()}, **told})
+        beside = [str(k) for k in found.cube.coords if k not in found.cube.dims]
+        group.attrs.update(
+            {**{str(k): v for k, v in found.cube.attrs.items()}, **told, "coordinates": " ".join(beside)}
+        )
+        zarr.consolidate_metadata(str(part), zarr_format=2)
         if target.exists():
             shutil.rmtree(target)
         part.rename(target)

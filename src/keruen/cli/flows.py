@@ -33,9 +33,7 @@ def flows(
     prior: Annotated[str | None, typer.Option(help="distance: corridors weighted by inverse distance.")] = None,
     draws: Annotated[
         int | None,
-        typer.Option(
-            min=0, help="Draws behind the intervals; by default 100 of one corridor, period and edition, else 0."
-        ),
+        typer.Option(min=0, help="Draws behind the intervals; by default 100 of one period and edition, else none."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes for the draws.")] = max(os.cpu_count() or 1, 1),
@@ -72,8 +70,8 @@ def flows(
     refuse_out(out, force)
     found = estimate(
         period, release=release, method=method, weight=weight, sex=sex or "all", prior=prior,
-        draws=usual_draws(draws, period, release, origin, destination, as_of), seed=seed, workers=workers, to=store,
-        as_of=as_of, strict=strict, hindsight=hindsight, progress=_progress,
+        draws=usual_draws(draws, period=period, release=release, prior=prior, as_of=as_of), seed=seed,
+        workers=workers, to=store, as_of=as_of, strict=strict, hindsight=hindsight, progress=_progress,
     )  # fmt: skip
     if out is not None and out.suffix == ".zarr":
         write_zarr(found, out, force=force)

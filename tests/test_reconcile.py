@@ -1,18 +1,24 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
-from keruen import contract
+from keruen import contract, kept
 from keruen.errors import ConceptError, Incomparable, KeruenError, ModelError, NoEvidence, VocabularyError
-from keruen.estimators.path import Design, NotConverged, Prior, Reports, _Model, _natural, sample, simulate
-from keruen.reconcile import VARIATIONS, calibrate, calibration, claims_from_series, reconcile, sensitivity, world
-from keruen.store import evidence
+from keruen.estimators.path import Design, Model, NotConverged, Prior, Reports, sample, simulate
+from keruen.path_calibration import calibrate, calibration
+from keruen.path_closed import closed, imbalance
+from keruen.path_design import Asked, designed
+from keruen.reconcile import VARIATIONS, claims_from_series, reconcile, sensitivity
+from keruen.store import add, evidence
 from keruen.tipping import outlier, tipping
+from keruen.tipping_world import world
 
 BALANCE = evidence("KAZ", "net_migration", release="bns-taldau").sort("start")
 YEARS = [d.year for d in BALANCE["start"]]
 REGISTER = BALANCE["value"].to_list()
-QUICK = {"draws": 150, "ess": 20}
+QUICK = {"draws": 60, "ess": 20}
 
 
 def toy(seed=0, register=True, editions=2):
@@ -33,7 +39,8 @@ def toy(seed=0, register=True, editions=2):
         years=years, weights=np.array(rows), edition=np.array(edition), order=np.arange(float(editions)),
         scale=np.ones((editions, t)), register=told, arrivals=rng.uniform(1, 5, k), departures=rng.uniform(1, 9, k),
         coverage=((0.05, 0.05), (0.15, 0.07)), register_scale=np.full(k, 0.8), plain_weights=np.eye(t)[[3]],
-        plain_sd=np.array([0.5]), restless=np.ones(t), prior=Prior(),
+        plain_sd=np.array([0.5]), restless=np.ones(t), prior=Prior(), loose=np.where(np.arange(len(rows)) == 1, 0.7, 0.0),
+        mirror=np.array([1, 4] if register else [], dtype=int), mirror_noise=(0.3 * np.eye(2) + 0.1)[: 2 * register, : 2 * register],
     )  # fmt: skip
 
 
@@ -63,17 +70,19 @@ def slow_log_likelihood(design, reports, s, mixing, kappa, loading):
     apart = np.abs(design.years[:, None] - design.years[None, :]).astype(float)
     h, e = design.weights, design.edition
     lineage = (h @ (p.rho**apart) @ h.T) * kappa ** np.abs(e[:, None] - e[None, :])
-    lineage = float(s["tau_un"][0]) ** 2 * (lineage + 0.02 * np.diag(np.diag(lineage)))
+    lineage = float(s["tau_un"][0]) ** 2 * (lineage + np.diag(0.02 * np.diag(lineage) + design.loose**2))
     select = np.eye(t)[at]
     load = loading[e][:, None] * h[:, at]
-    total = np.vstack([h, select, design.plain_weights])
-    from_error = np.vstack([load, np.eye(at.size), np.zeros((len(design.plain_sd), at.size))])
-    n, k = len(h), at.size
+    total = np.vstack([h, select, np.zeros((design.mirror.size, t)), design.plain_weights])
+    mirror = np.eye(at.size)[design.mirror]
+    from_error = np.vstack([load, np.eye(at.size), mirror, np.zeros((len(design.plain_sd), at.size))])
+    n, k, j = len(h), at.size, design.mirror.size
     cov = total @ path @ total.T + from_error @ error @ from_error.T
     cov[:n, :n] += lineage
-    cov[n + k :, n + k :] += np.diag(design.plain_sd**2)
+    cov[n + k : n + k + j, n + k : n + k + j] += design.mirror_noise
+    cov[n + k + j :, n + k + j :] += np.diag(design.plain_sd**2)
     mean = from_error @ (d * md - a * ma)
-    y = np.concatenate([reports.lineage, reports.register, reports.plain]) - mean
+    y = np.concatenate([reports.lineage, reports.register, reports.mirror, reports.plain]) - mean
     return -0.5 * (y @ np.linalg.solve(cov, y) + np.linalg.slogdet(cov)[1]), (path @ total.T @ np.linalg.solve(cov, y))
 
 
@@ -82,22 +91,49 @@ def test_likelihood__equals_one_big_normal_distribution(seed):
     rng = np.random.default_rng(seed)
     design = toy(seed)
     reports, _ = simulate(design, rng)
-    model = _Model(design, reports)
-    found, wanted, means = [], [], []
+    model = Model(design, reports)
+    found, wanted = [], []
     for _ in range(3):
-        s = _natural(rng.standard_normal((1, 5)), design.prior)
-        mixing = rng.gamma(2.0, 1.0, (1, design.length - 1))
-        kappa = np.array([rng.integers(0, model.grid.size)])
-        loading = rng.normal(0.3, 0.4, (1, design.editions))
-        root, half, log = model.gather(s, mixing, model.lineage(kappa, loading), model.registered(s), kappa)
-        slow, mean = slow_log_likelihood(design, reports, s, mixing[0], model.grid[kappa[0]], loading[0])
-        plain = -0.5 * ((reports.plain / design.plain_sd) ** 2).sum()
-        found.append(float(log[0]) + plain)
+        q = rng.standard_normal((1, model.dims))
+        z, loading, ell = model.parted(q)
+        s = model.scales(z)
+        log, _, (_, mean) = model.density(q)
+        slow, path = slow_log_likelihood(design, reports, s, np.exp(ell[0]), float(s["kappa"][0]), loading[0])
+        nu = design.prior.freedom / 2
+        prior = -0.5 * (q[:, : model.dims - ell.size] ** 2).sum() - nu * (ell + np.exp(-ell)).sum()
+        found.append(float(log[0] - prior))
         wanted.append(float(slow))
-        means.append((np.linalg.solve(root[0].T, half[0])[:-1], mean))
-    assert np.diff(found) == pytest.approx(np.diff(wanted), rel=1e-5, abs=1e-5)  # up to one constant
-    for fast, slow in means:
-        assert fast == pytest.approx(slow, abs=1e-5)
+        assert mean[0, :-1] == pytest.approx(path, abs=1e-4)
+    assert np.diff(found) == pytest.approx(np.diff(wanted), rel=1e-4, abs=1e-4)  # up to one constant
+
+
+@pytest.mark.parametrize(("register", "fixed"), [(True, False), (False, False), (True, True)])
+def test_gradient__equals_differences(register, fixed):
+    design = toy(register=register)
+    if fixed:
+        design = replace(design, prior=Prior(kappa=(0.6, 0.0)))
+    rng = np.random.default_rng(5)
+    model = Model(design, simulate(design, rng)[0])
+    q = rng.standard_normal((3, model.dims))
+    slope = model.density(q)[1]
+    for at in range(model.dims):
+        up, down = q.copy(), q.copy()
+        up[:, at] += 1e-5
+        down[:, at] -= 1e-5
+        assert slope[:, at] == pytest.approx((model.density(up)[0] - model.density(down)[0]) / 2e-5, abs=1e-5)
+
+
+def test_inverse_of_the_cells_errors__is_interpolated_closely():
+    from keruen.estimators.path import _nodes, _root, _share
+
+    design, nodes = toy(), _nodes()
+    roots = [_root(design, k, 0.85) for k in nodes]
+    inverses = np.stack([np.linalg.inv(r @ r.T) for r in roots])
+    for kappa in (0.06, 0.3, 0.72, 0.95, 0.985):
+        root = _root(design, kappa, 0.85)
+        share, _ = _share(np.array([kappa]), nodes)
+        near = np.tensordot(share[0], inverses, 1) @ (root @ root.T)
+        assert np.linalg.eigvals(near).real == pytest.approx(np.ones(len(near)), abs=1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -138,16 +174,23 @@ def test_reconcile__two_copies_and_any_order_change_nothing():
     ).all()
 
 
-def test_reconcile__planted_later_claims_change_not_one_byte(home):
+def test_reconcile__planted_later_claims_change_not_one_byte(home, tmp_path):
     then = reconcile("KAZ", as_of="2018-05-03", **QUICK)
     assert then.rates.shape[1] == 32
-    table = evidence("KAZ", ["net_migration", "immigration", "emigration"], stream="all", sex="all")
-    late = series("a", 5e5, known="2018-05-04").with_columns(
-        source=pl.lit("x"), own=pl.lit(True), printed=pl.lit(None, pl.Float64), unit=pl.lit("persons")
+    planted = tmp_path / "later.csv"
+    planted.write_text(
+        "measure,place,start,end,value,status,definition,source,released\n"
+        "net_migration,KAZ,2010-01-01,2011-01-01,500000,estimate,own,a ministry,2018-05-04\n"
+        "net_migration,KAZ,2011-01-01,2012-01-01,-500000,estimate,own,a ministry,2018-05-04\n"
+        "population,KAZ,2010-07-01,2010-07-01,99000000,estimate,own,a ministry,2018-05-04\n",
+        "utf-8",
     )
-    late = late.with_columns(contract.ids(late)).select(table.columns)
-    planted = reconcile("KAZ", as_of="2018-05-03", claims=pl.concat([table, late]), start=1985, **QUICK)
-    assert planted.chains.tobytes() == then.chains.tobytes()
+    add(planted)
+    assert evidence("KAZ")["own"].sum() == 3
+    kept.clear()
+    again = reconcile("KAZ", as_of="2018-05-03", **QUICK)
+    assert again.chains.tobytes() == then.chains.tobytes()
+    assert reconcile("KAZ", **QUICK).claims["own"].sum() == 2
     assert then.denominator_basis == "hindsight"
     assert then.claims["known"].max().isoformat() <= "2018-05-03"
     with pytest.raises(NoEvidence, match="strict refuses"):
@@ -163,6 +206,11 @@ def test_reconcile__parts_of_the_packaged_claims():
     assert found.sources[0] == "bns-taldau"
     assert found.rates.shape[1] == 41
     assert set(found.loading) == {f"un-wpp-{e}" for e in (2008, 2010, 2012, 2015, 2017, 2019, 2022, 2024)}
+    kinds = dict(found.anchors.group_by("kind").len().iter_rows())
+    assert kinds == {"mirror": 8, "stocks that change": 7}
+    mirrored = found.anchors.filter(pl.col("kind") == "mirror").row(0, named=True)
+    assert len(mirrored["derived_from"]) % 4 == 0  # both directions, both sides, of each partner
+    assert set(evidence(["KAZ", "RUS"], ["immigration", "emigration"])["id"]) & set(mirrored["derived_from"])
     labour = evidence("KAZ", "labour_migrants")
     assert not set(labour["id"]) & set(found.claims["id"])
 
@@ -220,7 +268,7 @@ def test_sample__refuses_what_did_not_settle():
     design = toy()
     reports, _ = simulate(design, np.random.default_rng(0))
     with pytest.raises(NotConverged, match="effective draws"):
-        sample(design, reports, rng=np.random.default_rng(0), warmup=10, draws=20, most=20)
+        sample(design, reports, rng=np.random.default_rng(0), warmup=12, draws=20, most=20)
 
 
 def test_sample__without_reports_is_the_prior():
@@ -320,21 +368,59 @@ def test_world__is_kept_by_the_ids_of_its_claims(home):
 
 
 def test_sensitivity__names_each_treatment():
-    table = sensitivity(
-        "KAZ", ess=20, draws=100, persistence=[3, 5],
-        variations=[VARIATIONS[0], VARIATIONS[2], VARIATIONS[4]],
-    )  # fmt: skip
-    assert table["treatment"].to_list() == [VARIATIONS[0][0]] * 2 + [VARIATIONS[2][0], VARIATIONS[4][0]]
+    some = [VARIATIONS[k] for k in (0, 2, 5)]
+    table = sensitivity("KAZ", ess=20, persistence=[3, 5], variations=some)
+    assert table["treatment"].to_list() == [some[0][0]] * 2 + [some[1][0], some[2][0]]
     exactly = table.row(2, named=True)
     assert (exactly["mode"], exactly["p_turned"], exactly["p_turned_back"]) == ("2004", 1.0, 1.0)
     assert table["left_out"][3] == "un-wpp-2008 un-wpp-2022"
 
 
+def exactly(code, rates, sd=1e-6):
+    """A posterior of given rates, sure to a part in a million."""
+    years = range(2000, 2000 + len(rates))
+    claims = claims_from_series(code, years, rates, error=sd, population=[1e6] * len(rates))
+    return reconcile(code, claims=claims, **QUICK)
+
+
+def test_closed__what_one_gains_another_loses():
+    along = np.arange(8)
+    sure, vague = 3000 * np.sin(along / 3), 2000 * np.cos(along / 4)
+    one = exactly("KAZ", sure)
+    system = {"KAZ": one, "UZB": exactly("UZB", vague, 1500), "KGZ": exactly("KGZ", -sure - vague, 1500)}
+    years, mean, cov = imbalance(system)
+    assert years.tolist() == one.years.tolist()
+    assert np.abs(mean / np.sqrt(np.diag(cov))).max() < 4
+    found = closed(system)
+    total = sum(p.rates[:200] * p.population for p in found.values())
+    assert np.abs(total).max() < 1  # of a billionth: people per 1,000 times residents
+    assert np.abs(found["KAZ"].rates - one.rates[: len(found["KAZ"].rates)]).max() < 1e-3  # who is sure hardly moves
+    assert found["UZB"].rates.std() < system["UZB"].rates.std() * 1.05
+    with pytest.raises(ModelError, match="no closed system"):
+        closed({"KAZ": one, "UZB": exactly("UZB", sure + 5000)})
+    with pytest.raises(ModelError, match="One place"):
+        reconcile(["KAZ"], claims=claims_from_series("KAZ", [2000, 2001], [1, 2]), closed=True)
+
+
+def test_designed__a_spike_of_one_edition_is_believed_less_and_said_so():
+    table = evidence("POL", ["net_migration", "immigration", "emigration"], stream="all", sex="all")
+    design, _, rows, about = designed("POL", table, Asked())
+    spikes = rows.filter(pl.col("part") == "lineage, a spike")
+    assert sorted((d.year, r) for d, r in spikes.select("start", "release").iter_rows()) == [
+        (2000, "un-wpp-2022"), (2010, "un-wpp-2024"),
+    ]  # fmt: skip
+    assert (design.loose > 0).sum() == 2
+    assert any("far from all others" in n for n in about["notes"])
+    twice = about["anchors"].filter(pl.col("kind") == "people counted twice").row(0, named=True)
+    # 38,230,080 on 2002-05-20 and 38,044,565 on 2011-03-31: the change less births plus deaths, by hand.
+    assert twice["start"].year, twice["end"].year == (2002, 2011)
+    assert -2.5 < twice["rate"] < 0.5
+    assert len(twice["derived_from"]) == 2 + 2 * 10
+
+
 @pytest.mark.slow
 def test_calibrate__ranks_are_uniform_on_a_small_design(exact):
-    from dataclasses import replace
-
-    table = calibration(calibrate(replace(exact, years=toy().years, design=toy()), 40, seed=7))
+    table = calibration(calibrate(replace(exact, years=toy().years, design=toy()), 24, seed=7))
     assert table["p_uniform"].min() > 0.001
-    whole = table.filter(~pl.col("quantity").is_in(["kappa", "tipping_year"]))  # the two that are discrete
-    assert whole["coverage80"].is_between(0.6, 0.97).all()
+    whole = table.filter(~pl.col("quantity").is_in(["tipping_year"]))  # the one that is discrete
+    assert whole["coverage80"].is_between(0.55, 0.99).all()

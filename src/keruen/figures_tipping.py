@@ -25,12 +25,11 @@ from keruen.figures import (
     label,
 )
 from keruen.places import places
-from keruen.reconcile import Posterior
+from keruen.reconcile import USED, Posterior
 from keruen.tipping import ALREADY, NEVER, UNCONFIRMED, Tipping
 
 BAND = "#3787c0"
 RECEIVING = "#009e73"
-USED = ("lineage", "register", "other register", "stated error")
 
 
 def _middle(start: date, end: date) -> float:

@@ -41,7 +41,7 @@ def tipping(
     import polars as pl
 
     from keruen.reconcile import answer
-    from keruen.reconcile import world as everywhere
+    from keruen.tipping_world import world as everywhere
 
     if world == (place is not None):
         raise ConceptError("Name one place, or ask for all of them with --world.")
@@ -101,7 +101,8 @@ def sbc(
 
     `keruen sbc TKM --sets 300 --out ranks.parquet`
     """
-    from keruen.reconcile import calibrate, calibration, reconcile
+    from keruen.path_calibration import calibrate, calibration
+    from keruen.reconcile import reconcile
 
     ranks = calibrate(reconcile(place, as_of=as_of, ess=50), sets, seed=seed)
     table = calibration(ranks)

@@ -1,7 +1,7 @@
-"""Hamiltonian Monte Carlo over a few chains at once: steps along the gradient, scales and step length learnt as it goes.
+"""Hamiltonian Monte Carlo over a few chains at once: steps along a gradient, their length and scales learnt on the way.
 
-The target is a function of the chains' positions that gives log densities and gradients; what else a model draws between
-two steps is its own affair.
+The target is a function of the chains' positions that gives log densities and gradients; what else a model draws
+between two steps is its own affair.
 """
 
 from __future__ import annotations

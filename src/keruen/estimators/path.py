@@ -78,6 +78,8 @@ class Design:
         (mean, sd) of 1 / coverage − 1, of arrivals and of departures.
     register_scale
         (year of the register) the size of its remaining error relative to ``tau_register``.
+    loose
+        (cell) size of an error of its own that a cell has besides, relative to ``tau_un``; none by default.
     mirror, mirror_noise
         Positions among the register's years in which its error is seen in a mirror, by what partners report of the same
         moves; and the covariance (mirror, mirror) of what the mirror adds.
@@ -101,6 +103,7 @@ class Design:
     plain_sd: Array
     restless: Array
     prior: Prior = field(default_factory=Prior)
+    loose: Array = field(default_factory=lambda: np.zeros(0))
     mirror: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     mirror_noise: Array = field(default_factory=lambda: np.zeros((0, 0)))
 
@@ -155,10 +158,6 @@ def natural(z: Array, prior: Prior) -> dict[str, Array]:
             out[name] = np.full(z.shape[:-1], median)
     out["kappa"] = out["kappa"] if not prior.kappa[1] else np.clip(out["kappa"], *KINSHIP)
     return out
-
-
-def _along(times: Array, rho: float) -> Array:
-    return np.asarray(rho ** np.abs(times[:, None] - times[None, :]))
 
 
 class Model:
@@ -258,7 +257,9 @@ class Model:
         weight = np.exp(-ell) / (sigma * self.design.restless[1:]) ** 2
         tau2 = s["tau_un"] ** 2
         nu = prior.freedom / 2
-        log = 0.5 * np.log(weight).sum(1) - 0.5 * (q[:, : u + self.loads] ** 2).sum(1) - nu * (ell + np.exp(-ell)).sum(1)
+        log = (
+            0.5 * np.log(weight).sum(1) - 0.5 * (q[:, : u + self.loads] ** 2).sum(1) - nu * (ell + np.exp(-ell)).sum(1)
+        )
 
         # What everything says of (path, level): a precision and its pull.
         precision, pull = np.zeros((walkers, t + 1, t + 1)), np.zeros((walkers, t + 1))
@@ -402,7 +403,8 @@ def _root(design: Design, kappa: float, rho: float) -> Array:
     apart = np.abs(design.order[:, None] - design.order[None, :])
     along = np.where(apart == 0, 1.0, float(kappa) ** apart)
     cov = time * along[np.ix_(design.edition, design.edition)]
-    return np.asarray(np.linalg.cholesky(cov + np.diag(0.02 * np.diag(cov))))
+    own = 0.02 * np.diag(cov) + (design.loose**2 if design.loose.size else 0.0)
+    return np.asarray(np.linalg.cholesky(cov + np.diag(own)))
 
 
 def _inverse_gamma(shape: float, rate: Array, rng: np.random.Generator) -> Array:
@@ -460,9 +462,7 @@ def _sample(
 ) -> Draws:  # fmt: skip
     m = Model(design, reports, loaded)
     prior, t, named = m.prior, m.t, m.used.size + m.loads
-    q = np.concatenate(
-        [0.7 * rng.standard_normal((chains, named)), 0.3 * rng.standard_normal((chains, t - 1))], axis=1
-    )
+    q = np.concatenate([0.7 * rng.standard_normal((chains, named)), 0.3 * rng.standard_normal((chains, t - 1))], axis=1)
     gait = Gait(0.5 * np.eye(m.dims))
     turns = [warmup // 6, warmup // 3, 2 * warmup // 3]  # when the gait is learnt from what was seen so far
     kept: dict[str, list[Array]] = {"rates": [], "q": []}
@@ -565,7 +565,9 @@ def check(prior: Prior) -> Prior:
         if item.name in ("rho", "rho_coverage") and not 0 <= numbers[0] < 1:
             raise ModelError(f"{item.name} is {numbers[0]:g}; a correlation of errors lies in [0, 1).")
         if item.name in SHARES and not (0 < numbers[0] < 1 and numbers[1] >= 0):
-            raise ModelError(f"{item.name} is {value}; its median lies between 0 and 1, the sd of its logit is 0 or more.")
+            raise ModelError(
+                f"{item.name} is {value}; its median lies between 0 and 1, the sd of its logit is 0 or more."
+            )
         if item.name not in ("rho", "rho_coverage", "loading", *SHARES) and min(numbers) <= 0:
             raise ModelError(f"{item.name} is {value}; scales are above zero.")
     return prior

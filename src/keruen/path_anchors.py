@@ -154,7 +154,7 @@ def mirrors(
     table = by_year.filter(pl.Series(enough)).select(
         kind=pl.lit("mirror"), start=pl.date(pl.col("year"), 1, 1), end=pl.date(pl.col("year") + 1, 1, 1),
         rate=pl.Series(error), sd=pl.Series(sd), derived_from=pl.col("derived_from"),
-        convention=pl.lit(f"the register's balance less its partners', who tell {told['part']:.0%} of its moves or more"),
+        convention=pl.lit(f"its balance less its partners', who tell {told['part']:.0%} of its moves or more"),
     )  # fmt: skip
     return Mirrors(years, error, np.outer(sd, sd) * (0.9 * along + 0.1 * np.eye(len(sd))), table)
 
@@ -241,7 +241,7 @@ def _stocks(as_of: date | None, strict: bool, stamp: str) -> pl.DataFrame:
 def changes(
     code: str, years: NDArray[np.int64], people: Array, as_of: date | None, strict: bool, stamp: str
 ) -> pl.DataFrame:
-    """Net migration as stocks would have it: born abroad and here, less born here and abroad, as they change, per 1,000.
+    """Net migration as stocks would have it: those born abroad and here, less those born here and abroad, per 1,000.
 
     Both stocks are helped over their deaths, ``deaths`` a year. One row a window, the mean of the editions; its doubt
     grows with their disagreement and with the change itself: sources and definitions change along with people.

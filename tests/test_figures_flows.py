@@ -53,6 +53,10 @@ def test_corridor_by_edition__names_every_edition(interval):
     assert ("80%" in said) is interval
     assert figure.ids == ("a:1",)
     assert "Kazakhstan to Russia" in figure.alt
+    assert "in 5 years" in said
+    assert "dashed: 4 years, not scaled" in said
+    last = rows.filter((pl.col("release") == "un-ims-2024") & (pl.col("start") == DAYS[2]))["value"].item()
+    assert f"{last:,.0f} people in 2020–24" in figure.alt  # told, never divided by its years
     with pytest.raises(VocabularyError, match="one origin"):
         draw.corridor_by_edition(table())
 
@@ -90,6 +94,10 @@ def test_chord__tells_totals_and_marks_what_is_not_told():
     holed = texts(draw.chord(table(skip=[("KAZ", "RUS")]), PLACES))
     assert "Hatched" in holed
     assert "Kazakhstan" in holed
+    unknown = texts(draw.chord(table(), (*PLACES, "TWN")))
+    assert unknown.count("not told") == 2  # at the place, and what a hatched rim means
+    assert "Taiwan" in unknown
+    assert "out 0" not in unknown
 
 
 @pytest.mark.parametrize("side", ["out", "in"])
@@ -97,7 +105,10 @@ def test_made_of__parts_add_up_to_all(side):
     figure = draw.made_of(table(), "KAZ", side=side, top=2)
     said = texts(figure)
     assert "50% outward, 40% return, 10% transit" in figure.alt
-    assert "1 other places" in said
+    assert "1 other places" not in said  # one other place has a name
+    assert "2015–20" in said
+    assert sum(name in said for name in ("Russia", "Uzbekistan", "Germany")) == 3
+    assert "2 other places" in texts(draw.made_of(table(), "KAZ", side=side, top=1))
     with pytest.raises(NoEvidence):
         draw.made_of(table(), "FRA")
     with pytest.raises(VocabularyError):
@@ -111,6 +122,29 @@ def test_great_circle__shortest_way():
     xyz = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
     steps = np.arccos(np.clip((xyz[1:] * xyz[:-1]).sum(1), -1, 1))
     assert np.allclose(steps, steps.mean(), rtol=1e-4)
+
+
+def test_way__no_arc_runs_off_the_map():
+    for a, b in (((79.0, 23.0), (-99.0, 40.0)), ((-64.0, -35.0), (134.0, -25.0)), ((71.4, 51.1), (-77.0, 38.9))):
+        way = draw._way(a, b)
+        assert np.abs(way[:, 1]).max() <= 76
+        assert np.allclose(way[0], a)
+        assert np.allclose(way[-1], b)
+
+
+def test_flow_map__names_do_not_touch():
+    rows = table()
+    middle = {"KAZ": (66.0, 48.0), "RUS": (66.5, 48.5), "UZB": (66.0, 47.5), "DEU": (10.0, 51.0)}
+    placed = draw._placed(rows, middle, lambda p: (4 * p[0], 4 * p[1]))
+    assert len(placed) == 4
+    boxes = []
+    for words, x, y, dx, dy, side in placed:
+        wide = 4.3 * len(words)
+        left = 4 * x + dx - {"center": wide / 2, "left": 0, "right": wide}[side]
+        boxes.append((left, 4 * y + dy - 4.5, left + wide, 4 * y + dy + 4.5))
+    for k, one in enumerate(boxes):
+        for other in boxes[:k]:
+            assert one[2] < other[0] or other[2] < one[0] or one[3] < other[1] or other[3] < one[1]
 
 
 def test_outlines__small_and_whole():

@@ -8,7 +8,7 @@ border or a name is disputed; a table of the same columns may be given instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -46,6 +46,11 @@ PARTS = (
     ("return", "#d55e00", "to it"),
     ("transit", "#009e73", "between two other places"),
 )
+METHODS = {
+    "minimisation_closed": "closed minimum",
+    "minimisation_open": "open minimum",
+    "pseudo_bayes": "pseudo-Bayes",
+}
 DISPUTED = "Outlines: Natural Earth; they take no side where borders are disputed."
 
 
@@ -120,11 +125,15 @@ def _one(rows: pl.DataFrame) -> pl.DataFrame:
 def _told(rows: pl.DataFrame) -> str:
     row = rows.row(0, named=True)
     people = {"all": "", "male": ", men", "female": ", women"}[row["sex"]]
-    return f"{row['method'].replace('_', ' ')}, stocks of {label(row['release'])}{people}"
+    method = METHODS.get(row["method"], row["method"].replace("_", " "))
+    return f"{method}, stocks of {label(row['release'])}{people}"
 
 
 def corridor_by_edition(rows: pl.DataFrame, *, ids: Sequence[str] = ()) -> Figure:
-    """One corridor over time, one step line an edition, people a year; bands and whiskers are intervals where told.
+    """One corridor over time, one step line an edition, people a period; bars are intervals where told.
+
+    A period of another length than most is dashed: a flow of two years is not two fifths of one of five, so it is
+    never scaled.
 
     Parameters
     ----------
@@ -140,10 +149,11 @@ def corridor_by_edition(rows: pl.DataFrame, *, ids: Sequence[str] = ()) -> Figur
         raise VocabularyError("A corridor has one origin and destination, one method and one sex. Filter the rows.")
     origin, destination = ends.row(0)[:2]
     releases = sorted(rows["release"].unique())
-    yearly = pl.col("value", "low80", "high80", "low95", "high95") / (
-        (pl.col("end") - pl.col("start")).dt.total_days() / 365.25
-    )
-    told = rows.with_columns(yearly).sort("release", "start")
+    told = rows.with_columns(
+        length=((pl.col("end") - pl.col("start")).dt.total_days() / 365.25).round().cast(pl.Int64)
+    ).sort("release", "start")
+    usual = int(told["length"].mode().max())  # type: ignore[arg-type]
+    others = sorted(set(told["length"]) - {usual})
     high = [*told["value"], *told["high95"].drop_nulls()]
     unit, words = _scale(high)
     first, last = year(told["start"].min()), year(told["end"].max())  # type: ignore[arg-type]
@@ -154,27 +164,33 @@ def corridor_by_edition(rows: pl.DataFrame, *, ids: Sequence[str] = ()) -> Figur
         for k, release in enumerate(releases):
             colour = VIVID[k % len(VIVID)]
             mine = told.filter(pl.col("release") == release).to_dicts()
-            x = [year(r["start"]) for r in mine] + [year(mine[-1]["end"])]
-            y = [r["value"] / unit for r in mine]
-            ax.stairs(y, x, color=colour, linewidth=1.8, baseline=None)
-            for i, r in enumerate(mine):
-                middle = x[i] + (x[i + 1] - x[i]) * (k + 1) / (len(releases) + 1)
+            before: tuple[float, float] | None = None
+            for r in mine:
+                x0, x1, y = year(r["start"]), year(r["end"]), r["value"] / unit
+                odd = r["length"] != usual
+                if before is not None and before[0] == x0:
+                    ax.plot([x0, x0], [before[1], y], color=colour, linewidth=0.7 if odd else 1.8)
+                ax.plot([x0, x1], [y, y], color=colour, linewidth=1.8, linestyle=(0, (3, 1.6)) if odd else "-")
+                before = (x1, y)
+                middle = x0 + (x1 - x0) * (k + 1) / (len(releases) + 1)
                 for low, top, width in (("low95", "high95", 1.0), ("low80", "high80", 3.2)):
                     if r[low] is not None:
                         ax.plot([middle] * 2, [r[low] / unit, r[top] / unit], color=colour, linewidth=width, alpha=0.75)
-            ends.append((x[-1], y[-1], label(release), colour))
+            assert before is not None
+            ends.append((*before, label(release), colour))
         ax.set_ylim(bottom=0)
         _calendar(ax, np.floor(first), np.ceil(last))
         _readable(ax)
         _labels(ax, ends, 1.02)
+        dashed = f" · dashed: {' or '.join(map(str, others))} years, not scaled" if others else ""
         bars = " · thick 80%, thin 95% of draws" if told["low80"].is_not_null().any() else ""
-        _note(ax, f"{words} a year, transitions{bars}", 14)
+        _note(ax, f"{words} in {usual} years, {METHODS.get(told['method'][0], told['method'][0])}{dashed}{bars}", 14)
 
     newest = told.filter(pl.col("release") == releases[-1]).row(-1, named=True)
     title = f"From {_name(origin)} to {_name(destination)}, by edition of the stocks"
     alt = (
         f"{title}. {len(releases)} editions, {int(first)} to {int(last)}; by {label(releases[-1])} "
-        f"{spelt(newest['value'])} people a year in {years(newest['start'], newest['end'])}."
+        f"{spelt(newest['value'])} people in {years(newest['start'], newest['end'])}."
     )
     return _figure("corridor", title, alt, ids, (720, 340), draw)
 
@@ -221,9 +237,10 @@ def heat_map(rows: pl.DataFrame, places: Sequence[str], *, ids: Sequence[str] = 
             for i, j in np.argwhere(off & np.isfinite(table)):
                 value = table[i, j]
                 dark = value > np.sqrt(top) * 3
+                few = "0" if value < 1 else "<0.1" if value < 50 else None
                 ax.text(
-                    j, i, spelt(value / 1000, 0 if value >= 9_950 else 1), ha="center", va="center",
-                    fontsize=7.5 if n <= 9 else 6, color="white" if dark else INK,
+                    j, i, few or spelt(value / 1000, 0 if value >= 9_950 else 1), ha="center", va="center",
+                    fontsize=7.5 if n <= 9 else 6.5, color="white" if dark else INK,
                 )  # fmt: skip
         ax.set_xticks(range(n), [_name(p) for p in places], rotation=45, ha="left")
         ax.set_yticks(range(n), [_name(p) for p in places])
@@ -238,13 +255,11 @@ def heat_map(rows: pl.DataFrame, places: Sequence[str], *, ids: Sequence[str] = 
         bar.ax.tick_params(labelsize=8)
         bar.set_label("people", fontsize=8.5)
         bar.outline.set_visible(False)
-        canvas.text(
-            10 / width,
-            8 / height,
-            "rows: from · columns: to · cells in thousands · hatched: not told",
-            fontsize=8,
-            color=SOFT,
-        )
+        missing = " · hatched: not told" if (off & ~np.isfinite(table)).any() else ""
+        cells = " · cells in thousands" if n <= 14 else ""
+        under = f"rows: from · columns: to · white: nobody{cells}{missing}"
+        canvas.text(10 / width, 8 / height, under, fontsize=8, color=SOFT)
+        canvas.text(10 / width, 1 - 16 / height, f"{_told(rows)}, {years(start, end)}", fontsize=8.5, color=SOFT)
 
     title = f"Who went where among {n} places, {years(start, end)}"
     i, j = (int(k) for k in np.unravel_index(np.nanargmax(np.where(off, table, np.nan)), table.shape))
@@ -287,13 +302,20 @@ def flow_map(
     box = (max(west, -180), min(east, 180), max(south, -58), min(north, 84))
     if box[1] - box[0] > 200:
         box = (-180.0, 180.0, -58.0, 84.0)
+    stretch = 1 / np.cos(np.radians(np.clip((box[2] + box[3]) / 2, -60, 60)))
+    high = float(np.clip(745 * (box[3] - box[2]) / (box[1] - box[0]) * stretch + 50, 300, 620))
 
     def draw(canvas: Any) -> None:
         from matplotlib.collections import PolyCollection
         from matplotlib.patches import FancyArrowPatch
         from matplotlib.path import Path
+        from matplotlib.patheffects import withStroke
 
-        ax = canvas.add_axes((0.01, 0.02, 0.98, 0.88))
+        ax = canvas.add_axes((0.01, 22 / high, 0.98, 1 - 48 / high))
+        ax.set_xlim(box[0], box[1])
+        ax.set_ylim(box[2], box[3])
+        ax.set_aspect(stretch)
+        ax.axis("off")
         rings: list[Array] = []
         missing: list[Array] = []
         for code, lon, lat in shapes.iter_rows():
@@ -307,7 +329,7 @@ def flow_map(
         ax.add_collection(hatched)
         for o, d, value in placed.sort("value").select("origin", "destination", "value").iter_rows():
             share = np.sqrt(value / whole)
-            way = great_circle(middle[o], middle[d])
+            way = _way(middle[o], middle[d])
             jump = np.flatnonzero(np.abs(np.diff(way[:, 0])) > 180)
             pieces = np.split(way, jump + 1) if jump.size else [way]
             for k, piece in enumerate(pieces):
@@ -323,18 +345,18 @@ def flow_map(
                         capstyle="butt",
                     )
                 )  # fmt: skip
-        at: list[tuple[float, float]] = []
-        for code in dict.fromkeys([*placed["origin"], *placed["destination"]]):
-            x, y = middle[code]
-            if all(abs(x - a) > (box[1] - box[0]) / 14 or abs(y - b) > (box[3] - box[2]) / 28 for a, b in at):
-                ax.annotate(_name(code), (x, y), xytext=(0, -8), textcoords="offset points", ha="center", fontsize=7.5)
-                at.append((x, y))
-        ax.set_xlim(box[0], box[1])
-        ax.set_ylim(box[2], box[3])
-        ax.set_aspect(1 / np.cos(np.radians(np.clip((box[2] + box[3]) / 2, -60, 60))))
-        ax.axis("off")
-        canvas.text(0.012, 0.955, f"{_told(rows)} · the widest arc is {spelt(whole)} people", fontsize=8.5, color=SOFT)
-        canvas.text(0.012, 0.012, DISPUTED + (" Hatched: no flow told." if missing else ""), fontsize=7.5, color=SOFT)
+        ax.apply_aspect()
+        halo = [withStroke(linewidth=2, foreground="white", alpha=0.85)]
+        for code, x, y, dx, dy, side in _placed(placed, middle, lambda p: ax.transData.transform(p) * 72 / canvas.dpi):
+            ax.annotate(
+                code, (x, y), xytext=(dx, dy), textcoords="offset points", ha=side, va="center", fontsize=7.5,
+                path_effects=halo,
+            )  # fmt: skip
+        head = f"{_told(rows)}, {years(start, end)} · the widest arc is {spelt(whole)} people"
+        canvas.text(0.012, 1 - 15 / high, head, fontsize=8.5, color=SOFT)
+        canvas.text(
+            0.012, 7 / high, DISPUTED + (" Hatched: no flow told." if missing else ""), fontsize=7.5, color=SOFT
+        )
 
     first = placed.row(0, named=True)
     title = f"The {len(placed)} largest flows, {years(start, end)}"
@@ -342,7 +364,48 @@ def flow_map(
         f"Map. {title}: {_told(rows)}. First {_name(first['origin'])} to {_name(first['destination'])}, "
         f"{spelt(first['value'])} people."
     )
-    return _figure("flowmap", title, alt, ids, (760, 440), draw)
+    return _figure("flowmap", title, alt, ids, (760, high), draw)
+
+
+def _way(a: tuple[float, float], b: tuple[float, float]) -> Array:
+    """The great circle, unless it runs over a pole, where no flat map can show it: then a bow below 70 degrees."""
+    way = great_circle(a, b)
+    if np.abs(way[:, 1]).max() <= 76:
+        return way
+    side = np.sign(way[np.abs(way[:, 1]).argmax(), 1])
+    t = np.linspace(0, 1, len(way))
+    lon = a[0] + t * ((b[0] - a[0] + 180) % 360 - 180)
+    lat = a[1] + t * (b[1] - a[1])
+    bow: Array = np.column_stack([(lon + 180) % 360 - 180, lat + 4 * t * (1 - t) * (side * 70 - (a[1] + b[1]) / 2)])
+    return bow
+
+
+_BESIDE = (
+    (0, -9, "center"), (0, 9, "center"), (7, 0, "left"), (8, -8, "left"), (8, 8, "left"), (-8, -8, "right"),
+    (-8, 8, "right"), (-7, 0, "right"),
+)  # fmt: skip
+
+
+def _placed(
+    rows: pl.DataFrame, middle: dict[str, tuple[float, float]], points: Callable[[tuple[float, float]], Any]
+) -> list[tuple[str, float, float, float, float, str]]:
+    """Names of the ends, largest flows first, each below, above or beside its point, where no other name or end is."""
+    codes = list(dict.fromkeys(p for pair in rows.select("origin", "destination").iter_rows() for p in pair))
+    at = {code: points(middle[code]) for code in codes}
+    taken: list[tuple[float, float, float, float]] = []
+    out: list[tuple[str, float, float, float, float, str]] = []
+    for code in codes:
+        words, (x, y) = _name(code), at[code]
+        wide = 4.3 * len(words)
+        others = [(u - 3, v - 3, u + 3, v + 3) for other, (u, v) in at.items() if other != code]
+        for dx, dy, side in _BESIDE:
+            left = x + dx - {"center": wide / 2, "left": 0.0, "right": wide}[side]
+            box = (left, y + dy - 4.5, left + wide, y + dy + 4.5)
+            if all(box[2] < t[0] or box[0] > t[2] or box[3] < t[1] or box[1] > t[3] for t in (*taken, *others)):
+                taken.append(box)
+                out.append((words, *middle[code], dx, dy, side))
+                break
+    return out
 
 
 def _bent(way: Array) -> Array:
@@ -355,6 +418,8 @@ def _bent(way: Array) -> Array:
 
 def chord(rows: pl.DataFrame, places: Sequence[str], *, ids: Sequence[str] = ()) -> Figure:
     """A directed chord diagram: a ribbon takes its origin's colour, starts at the rim there and ends short of it.
+
+    A place of which no flow is told keeps a hatched piece of the rim, for it is not nought.
 
     Parameters
     ----------
@@ -372,12 +437,16 @@ def chord(rows: pl.DataFrame, places: Sequence[str], *, ids: Sequence[str] = ())
     for o, d, value in rows.select("origin", "destination", "value").iter_rows():
         if o in at and d in at and o != d:
             table[at[o], at[d]], absent[at[o], at[d]] = value, False
+    unknown = np.array(absent.all(1) & absent.all(0))
+    absent[unknown], absent[:, unknown] = False, False
     np.fill_diagonal(absent, False)
+    holed = np.array(absent.any(0) | absent.any(1))
     total = table.sum()
     if total <= 0:
         raise NoEvidence("There is nothing to draw: no flow between these places.")
     gap = np.radians(3)
-    size = (table.sum(1) + table.sum(0)) / (2 * total) * (2 * np.pi - n * gap)
+    room = 2 * np.pi - n * gap - unknown.sum() * np.radians(4)
+    size = np.where(unknown, np.radians(4), (table.sum(1) + table.sum(0)) / (2 * total) * room)
     begin = np.concatenate([[0], np.cumsum(size + gap)[:-1]])
     colours = [(*VIVID, *("#56b4e9", "#e69f00", "#7f6a93", "#4d7c4d", "#b04a4a", "#2f6f8f"))[i % 12] for i in range(n)]
 
@@ -397,7 +466,7 @@ def chord(rows: pl.DataFrame, places: Sequence[str], *, ids: Sequence[str] = ())
         def rim(a: float, b: float, radius: float) -> list[tuple[float, float]]:
             return [point(x, radius) for x in np.linspace(a, b, 14)]
 
-        unit = (2 * np.pi - n * gap) / (2 * total)
+        unit = room / (2 * total)
         used = begin.copy()
         spans: dict[tuple[int, int, str], tuple[float, float]] = {}
         for i in range(n):
@@ -417,18 +486,21 @@ def chord(rows: pl.DataFrame, places: Sequence[str], *, ids: Sequence[str] = ())
             )
         for i, code in enumerate(places):
             a, b = begin[i], begin[i] + size[i]
-            hatch = HATCH if absent[i].any() or absent[:, i].any() else None
             ax.add_patch(
-                Wedge((0, 0), 1.06, 90 - np.degrees(b), 90 - np.degrees(a), width=0.05, facecolor=colours[i],
-                      edgecolor="white", linewidth=0.5, hatch=hatch)
+                Wedge((0, 0), 1.06, 90 - np.degrees(b), 90 - np.degrees(a), width=0.05,
+                      facecolor=NOBODY if unknown[i] else colours[i], edgecolor="#9a9a9a" if unknown[i] else "white",
+                      linewidth=0.5, hatch=HATCH if holed[i] or unknown[i] else None)
             )  # fmt: skip
             x, y = point((a + b) / 2, 1.1)
             side = "left" if x > 0.05 else "right" if x < -0.05 else "center"
-            moved = f"{_name(code)}\nout {spelt(table[i].sum() / 1000)}, in {spelt(table[:, i].sum() / 1000)}"
-            ax.text(x, y, moved, ha=side, va="center", fontsize=8.5, color=INK, linespacing=1.15)
-        canvas.text(0.012, 0.955, f"{_told(rows)} · thousands · colour of the origin", fontsize=8.5, color=SOFT)
-        if absent.any():
-            canvas.text(0.012, 0.015, "Hatched rim: some of its flows are not told.", fontsize=8, color=SOFT)
+            out, come = (spelt(v / 1000) for v in (table[i].sum(), table[:, i].sum()))
+            moved = f"{_name(code)}\n" + ("not told" if unknown[i] else f"out {out}, in {come}")
+            upright = "bottom" if y > 0.75 else "top" if y < -0.75 else "center"
+            ax.text(x, y, moved, ha=side, va=upright, fontsize=8.5, color=INK, linespacing=1.15)
+        canvas.text(0.012, 0.965, f"{_told(rows)}, {years(start, end)} · thousands of people", fontsize=8.5, color=SOFT)
+        how = "A ribbon has the colour of its origin, and ends short of the rim where it arrives."
+        hatched = " Hatched rim: flows not told." if holed.any() or unknown.any() else ""
+        canvas.text(0.012, 0.015, how + hatched, fontsize=8, color=SOFT)
 
     i, j = (int(k) for k in np.unravel_index(table.argmax(), table.shape))
     title = f"Flows among {n} places, {years(start, end)}"
@@ -506,15 +578,22 @@ def made_of(rows: pl.DataFrame, place: str, *, side: str = "out", top: int = 8, 
             many = float(table[:, k].sum())
             words = f"{name}, {meaning}\n{spelt(many / 1000, 1)} thousand, {100 * many / total:.0f}%"
             ax.text(0.275, lefts[k] - height / 2, words, ha="right", va="center", fontsize=8.5, color=colour)
-        lowest = 1.0
+        heights = table.sum(1) * right_scale
+        middles = np.array(rights) - heights / 2
+        at = middles.copy()
+        for i in range(1, len(at)):
+            at[i] = min(at[i], at[i - 1] - 0.034)
+        at[-1] = max(at[-1], 0.012)
+        for i in range(len(at) - 2, -1, -1):
+            at[i] = max(at[i], at[i + 1] + 0.034)
         for i, row in enumerate(named):
-            height = table[i].sum() * right_scale
-            ax.add_patch(Rectangle((0.74, rights[i] - height), 0.012, height, facecolor=SOFT, linewidth=0))
-            words = _name(row[0]) if row[0] else f"{len(rest)} other places"
+            ax.add_patch(Rectangle((0.74, rights[i] - heights[i]), 0.012, heights[i], facecolor=SOFT, linewidth=0))
+            ax.plot([0.753, 0.765], [middles[i], at[i]], color=SOFT, linewidth=0.6)
+            words = _name(row[0]) if row[0] else f"{len(rest)} other places" if len(rest) > 1 else _name(rest[there][0])
             said = f"{words}  {spelt(table[i].sum() / 1000, 1)}"
-            lowest = min(rights[i] - height / 2, lowest - 0.034)
-            ax.text(0.765, lowest, said, ha="left", va="center", fontsize=8.5)
-        canvas.text(0.012, 0.945, f"{_told(rows)} · thousands of people", fontsize=8.5, color=SOFT)
+            ax.text(0.768, at[i], said, ha="left", va="center", fontsize=8.5)
+        which = f"{'out of' if side == 'out' else 'into'} {_name(place)}, {years(start, end)}"
+        canvas.text(0.012, 0.945, f"{which} · {_told(rows)} · thousands of people", fontsize=8.5, color=SOFT)
 
     word = "from" if side == "out" else "to"
     title = f"What moves {word} {_name(place)} are made of, {years(start, end)}"

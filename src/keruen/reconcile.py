@@ -78,11 +78,16 @@ class Posterior:
     notes: tuple[str, ...]
     design: Design
     reports: Reports
+    loadings: Array
 
     @property
     def rates(self) -> Array:
         """Draws (draw, year)."""
         return self.chains.reshape(-1, self.years.size)
+
+    def draws_of_loading(self) -> Array:
+        """Draws (draw, edition) of what each edition takes from the register's error."""
+        return self.loadings.reshape(len(self.rates), -1) if self.loadings.size else np.zeros((len(self.rates), 0))
 
     def quantiles(self, levels: Sequence[float] = (0.025, 0.1, 0.5, 0.9, 0.975)) -> Array:
         """(level, year) of the rate per 1,000."""
@@ -388,6 +393,7 @@ def _answer(
         rhat_max=found.rhat_max,
         ess_min=found.ess_min, identified=identified, prior=design.prior, prior_only=about["prior_only"],
         notes=tuple(notes), design=design, reports=reports,
+        loadings=found.loading,
     )  # fmt: skip
 
 

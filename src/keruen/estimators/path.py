@@ -398,13 +398,22 @@ def _root(design: Design, kappa: float, rho: float) -> Array:
     """Cholesky root of the errors of the lineage's cells, in units of tau."""
     if not design.weights.shape[0]:
         return np.zeros((0, 0))
-    sized = design.weights * design.scale[design.edition]
-    time = sized @ _along(design.years.astype(float), rho) @ sized.T
-    apart = np.abs(design.order[:, None] - design.order[None, :])
+    loose = design.loose if design.loose.size else np.zeros(len(design.weights))
+    d = design
+    return np.linalg.cholesky(errors_of_cells(d.weights, d.edition, d.order, d.scale, loose, d.years, kappa, rho))
+
+
+def errors_of_cells(
+    weights: Array, edition: NDArray[np.int64], order: Array, scale: Array, loose: Array, years: NDArray[np.int64],
+    kappa: float, rho: float,
+) -> Array:  # fmt: skip
+    """Covariance of the errors of an edition's cells, in units of tau; arguments as in :class:`Design`."""
+    sized = weights * scale[edition]
+    time = sized @ _along(years.astype(float), rho) @ sized.T
+    apart = np.abs(order[:, None] - order[None, :])
     along = np.where(apart == 0, 1.0, float(kappa) ** apart)
-    cov = time * along[np.ix_(design.edition, design.edition)]
-    own = 0.02 * np.diag(cov) + (design.loose**2 if design.loose.size else 0.0)
-    return np.asarray(np.linalg.cholesky(cov + np.diag(own)))
+    cov = time * along[np.ix_(edition, edition)]
+    return np.asarray(cov + np.diag(0.02 * np.diag(cov) + loose**2))
 
 
 def _inverse_gamma(shape: float, rate: Array, rng: np.random.Generator) -> Array:

@@ -400,7 +400,8 @@ def _root(design: Design, kappa: float, rho: float) -> Array:
         return np.zeros((0, 0))
     loose = design.loose if design.loose.size else np.zeros(len(design.weights))
     d = design
-    return np.linalg.cholesky(errors_of_cells(d.weights, d.edition, d.order, d.scale, loose, d.years, kappa, rho))
+    cov = errors_of_cells(d.weights, d.edition, d.order, d.scale, loose, d.years, kappa, rho)
+    return np.asarray(np.linalg.cholesky(cov))
 
 
 def errors_of_cells(

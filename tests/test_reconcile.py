@@ -411,6 +411,12 @@ def test_designed__a_spike_of_one_edition_is_believed_less_and_said_so():
     ]  # fmt: skip
     assert (design.loose > 0).sum() == 2
     assert any("far from all others" in n for n in about["notes"])
+    # Georgia's census of 2014 found 700,000 people fewer, and all stand in one year; in 2005 a border count went wrong.
+    table = evidence("GEO", ["net_migration", "immigration", "emigration"], stream="all", sex="all")
+    georgia, reports, rows, _ = designed("GEO", table, Asked())
+    assert rows.filter(pl.col("part") == "register, a spike: not used")["start"].dt.year().to_list() == [2005, 2014]
+    assert not georgia.register[georgia.years == 2014].any()
+    assert np.abs(reports.register).max() < 12
     twice = about["anchors"].filter(pl.col("kind") == "people counted twice").row(0, named=True)
     # 38,230,080 on 2002-05-20 and 38,044,565 on 2011-03-31: the change less births plus deaths, by hand.
     assert twice["start"].year, twice["end"].year == (2002, 2011)

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from scipy import special
 
 from keruen import kept, store
-from keruen.errors import ModelError, NoEvidence, NotConverged
+from keruen.errors import ModelError, NoEvidence, NotConverged, VocabularyError
 from keruen.estimators.path import errors_of_cells
 from keruen.measurement import overlaps
+from keruen.places import place as one_place
 from keruen.places import places as all_places
 from keruen.provenance import releases
 from keruen.reconcile import Posterior, reconcile
+from keruen.vocabulary import suggest
 
 Array = NDArray[np.float64]
 
@@ -37,8 +39,8 @@ def windows(years: NDArray[np.int64]) -> list[tuple[int, int]]:
 def foretold(posterior: Posterior, cells: Array, steps: int, rng: np.random.Generator, draws: int = 100) -> Array:
     """What an edition some steps after the last would print of some periods (draw, period), per 1,000 a year.
 
-    Its error is related to those of the editions that are known, as the model has it: kappa for each step, and rho along
-    time; what it takes from the register is drawn from the prior of its loading.
+    Its error is related to those of the editions that are known, as the model has it: kappa for each step, and rho
+    along time; what it takes from the register is drawn from the prior of its loading.
     """
     design, reports = posterior.design, posterior.reports
     pick = np.linspace(0, len(posterior.rates) - 1, draws).astype(int)
@@ -200,8 +202,22 @@ def backtest(
     Returns
     -------
     Rows of :func:`place_scores`. Places without editions that day have none.
+
+    Raises
+    ------
+    VocabularyError
+        For an edition that is not known, or is the one to be foretold.
+    NoEvidence
+        If no place has a score.
     """
-    codes = sorted(places) if places is not None else sorted(c for c, p in all_places().items() if p.kind == "country")
+    if places:
+        codes = sorted({one_place(p).code for p in places})
+    else:
+        codes = sorted(c for c, p in all_places().items() if p.kind == "country")
+    for edition in editions:
+        card = releases().get(edition)
+        if card is None or card.family != "un-wpp" or edition == target:
+            raise VocabularyError(f"{edition!r} is no edition to go back to. {suggest(edition, EDITIONS)}")
     jobs = [(c, e) for e in editions for c in codes]
     tables = []
     for done, (code, edition) in enumerate(jobs, 1):
@@ -213,7 +229,9 @@ def backtest(
             tables.append(one)
         if progress is not None:
             progress(code, done, len(jobs))
-    return pl.concat(tables) if tables else pl.DataFrame()
+    if not tables:
+        raise NoEvidence("None of these places had an edition on those days. Name others, or a later edition.")
+    return pl.concat(tables)
 
 
 def summary(scores: pl.DataFrame) -> pl.DataFrame:

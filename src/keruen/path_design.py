@@ -409,10 +409,19 @@ def designed(code: str, table: pl.DataFrame, asked: Asked) -> tuple[Design, Repo
     other_cells, other_told = _rate(other, years, people)
     stated = rows.filter(pl.col("part") == "stated error")
     stated_cells, stated_told = _rate(stated, years, people)
+    told_by = [*lineage["release"].to_list(), *["the register"] * len(values), *["another"] * len(other)]
+    yearly = np.array([np.eye(t)[y - first] for y in values]).reshape(-1, t)
+    counted = np.array([1000 * v / people[y - first] for y, v in values.items()])
+    spikes = _spikes(
+        np.vstack([cells, yearly, other_cells]), np.concatenate([told, counted, other_told]), np.array(told_by)
+    )
+    loose = spikes[: len(told)]
+    corrected = [y for y, far in zip(list(values), spikes[len(told) : len(told) + len(values)], strict=True) if far > 0]
+    for y in corrected:
+        del values[y]
     registered = np.array([y in values for y in years.tolist()])
     main = np.array([1000 * values[y] / n for y, n in zip(years.tolist(), people, strict=True) if y in values])
     unit = np.eye(t)[registered]
-    loose = _spikes(cells, told, lineage["release"].to_list(), unit, main, other_cells, other_told)
     usual = loose == 0
     flow = _sized_flow(
         np.vstack([cells[usual], unit, other_cells, stated_cells]),
@@ -434,6 +443,16 @@ def designed(code: str, table: pl.DataFrame, asked: Asked) -> tuple[Design, Repo
     share = accuracy("un_resident").share
     scale = young * (size(flow, median, share) / median * (1 + 0.03 * far))[None, :] if names else np.zeros((0, t))
 
+    if corrected:
+        rows = rows.with_columns(
+            part=pl.when((pl.col("part") == "register") & pl.col("start").dt.year().is_in(corrected))
+            .then(pl.lit("register, a spike: not used"))
+            .otherwise(pl.col("part"))
+        )
+        notes.append(
+            f"The register's figures of {', '.join(map(str, corrected))} stand far from all others of their year, as"
+            " corrections after a count do, and are left out."
+        )
     if not usual.all():
         rows = rows.with_columns(
             part=pl.when(pl.col("id").is_in(lineage.filter(pl.Series(~usual))["id"].to_list()))
@@ -522,29 +541,24 @@ def _distance(censuses: list[int], years: NDArray[np.int64]) -> Array:
     return np.asarray(np.minimum(np.abs(years[:, None] - np.array(censuses)[None, :]).min(1), 10), dtype=float)
 
 
-def _spikes(
-    cells: Array, told: Array, releases: list[str], unit: Array, main: Array, other: Array, other_told: Array
-) -> Array:
-    """How far a yearly figure of an edition stands from all rivals of its year, where it alone does; else 0.
+def _spikes(weights: Array, values: Array, names: NDArray[np.str_]) -> Array:
+    """How far a yearly figure stands from all rivals of its year, where it alone does; else 0.
 
-    Editions put the correction of a count into one year; its error is then no kin of its neighbours'. Two rivals at
-    least, of other releases, must agree that nothing of the kind happened, and the same edition must be nearer to its
-    rivals in the years around.
+    Offices and editions put the correction of a count into one year; its error is then no kin of its neighbours'. Two
+    rivals at least, of other releases, must agree that nothing of the kind happened, and the same release must be
+    nearer to its rivals in the years around.
     """
-    loose = np.zeros(len(told))
-    weights = np.vstack([cells, unit, other])
-    values = np.concatenate([told, main, other_told])
-    names = np.array([*releases, *["the register"] * len(main), *["another"] * len(other_told)])
+    loose = np.zeros(len(values))
     if not weights.size:
         return loose
     year = np.where(weights.max(1) > 0.99, weights.argmax(1), -1)
-    far, apart = np.full(len(told), np.nan), np.full(len(told), np.nan)
-    for k in np.flatnonzero(year[: len(told)] >= 0):
+    far, apart = np.full(len(values), np.nan), np.full(len(values), np.nan)
+    for k in np.flatnonzero(year >= 0):
         rivals = values[(year == year[k]) & (names != names[k])]
         if rivals.size >= 2:
             far[k], apart[k] = abs(values[k] - np.median(rivals)), np.ptp(rivals)
     for k in np.flatnonzero(far > SPIKE[1]):
-        around = (names[: len(told)] == names[k]) & (np.abs(year[: len(told)] - year[k]) <= 4) & np.isfinite(far)
+        around = (names == names[k]) & (np.abs(year - year[k]) <= 4) & np.isfinite(far)
         around[k] = False
         if around.sum() >= 3 and far[k] > SPIKE[0] * max(float(np.median(far[around])), apart[k], 0.2):
             loose[k] = far[k]

@@ -110,3 +110,38 @@ def sbc(
         give(ranks, show=ranks.columns, as_json=as_json, format=format, out=out, force=force)
     else:
         give(table, show=table.columns, as_json=as_json, format=format)
+
+
+@app.command()
+def backtest(
+    places: Annotated[list[str] | None, typer.Argument(help="Places; by default every country.")] = None,
+    edition: Annotated[
+        list[str] | None, typer.Option(help="An edition whose day is gone back to; may be said more than once.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    as_json: AsJson = False,
+    format: Format = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """With what was known on the day of an old edition: what would the newest one print, and how good was that?
+
+    `keruen backtest KAZ UZB KGZ --edition un-wpp-2012`
+
+    `keruen backtest --out scores.parquet`
+    """
+    from keruen.path_backtest import EDITIONS, backtest, summary
+
+    def tell(code: str, done: int, of: int) -> None:
+        print(f"\r{done}/{of} {code}   ", end="" if done < of else "\n", file=sys.stderr, flush=True)
+
+    if out is not None:
+        from keruen import export
+
+        export.refuse(out, force=force)
+    scores = backtest(places, edition or EDITIONS, seed=seed, progress=tell)
+    if out is not None:
+        give(scores, show=scores.columns, as_json=as_json, format=format, out=out, force=force)
+        return
+    table = summary(scores)
+    give(table, show=table.columns, as_json=as_json, format=format)

@@ -32,7 +32,7 @@ FIGURES = """
 import time
 from datetime import date
 from keruen import figures, store
-from keruen.sections import LABOUR
+from keruen.sections.common import LABOUR
 from keruen.disagreement import disagreement
 net = store.evidence("KAZ", "net_migration", sex="all")
 stock = store.evidence("KAZ", "stock", sex="all", stream="all")

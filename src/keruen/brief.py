@@ -8,89 +8,19 @@ are two prints of the same structure, so no number can stand in one and not in t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
-from keruen import figures, snapshot
+from keruen import snapshot
 from keruen._version import __version__
 from keruen.errors import ConceptError
+from keruen.kept import kept, stamp
 from keruen.places import place as one_place
-from keruen.provenance import cite, day, licences, releases
-from keruen.sections import (
-    LABOUR,
-    MONEY,
-    Asked,
-    doubt_section,
-    flows_section,
-    headline_of,
-    known_section,
-    labour_section,
-    money_section,
-    net_of,
-    net_section,
-    own_section,
-    power_section,
-    register_section,
-    stock_section,
-)
-from keruen.wording import Number, Said, card_of, told_day
-
-
-def _walk(thing: Any) -> Iterator[Number | Said | figures.Figure]:
-    """Every number, saying and figure of a structure, in reading order."""
-    if isinstance(thing, Number | Said | figures.Figure):
-        yield thing
-    elif isinstance(thing, dict):
-        for inner in thing.values():
-            yield from _walk(inner)
-    elif isinstance(thing, list | tuple):
-        for inner in thing:
-            yield from _walk(inner)
-
-
-def _source(key: str, at: int) -> dict[str, Any]:
-    card = card_of(key)
-    if card is None:
-        return {
-            "n": at,
-            "key": key,
-            "cite": key,
-            "licence": "",
-            "attribution": "",
-            "url": "",
-            "released": "",
-            "own": True,
-            "lag": False,
-            "label": key,
-        }
-    licence = licences().get(card.licence, {})
-    own = key not in releases()
-    text = f"{card.publisher}: {card.title}".strip(" :") if own else cite(key)
-    return {
-        "n": at,
-        "key": key,
-        "label": figures.label(key, card.title),
-        "cite": text,
-        "licence": licence.get("name", ""),
-        "licence_url": licence.get("url", ""),
-        "attribution": licence.get("attribution", ""),
-        "url": card.url,
-        "released": told_day(card.released, card.precision),
-        "running": card.lag_months is not None,
-        "own": own,
-    }
-
-
-LIMITS = (
-    "A range between sources is no confidence interval: the truth may lie outside all of them.",
-    "Figures of different definitions stand side by side; none is added to another.",
-    "Where a place has no figure in a table, nobody at hand reported one. It is not nought.",
-    "Net migration of the United Nations is by and large a residual of population change, births and deaths, "
-    "and takes in their errors.",
-    "Registers count those who register. People who come or leave without doing so are in none of these counts.",
-    "Press figures are second hand; the page is named, the office behind it was not asked.",
-)
+from keruen.provenance import day
+from keruen.sections.common import Asked
+from keruen.sections.sources import LIMITS, reckoning, source
+from keruen.wording import HINDSIGHT, OWN_RECKONING, Number, Parts, Said, releases_of, told_day, walk
 
 
 def contents(
@@ -122,45 +52,45 @@ def contents(
     """
     found = one_place(place)
     at = day(as_of, last=True) if as_of is not None else None
-    asked = Asked(found.code, found.name, at, strict)
-    net = net_of(asked)
-    sections = [
-        net_section(asked, net),
-        register_section(asked, net),
-        stock_section(asked),
-        flows_section(asked),
-        money_section(asked),
-        power_section(asked),
-        labour_section(asked),
-        known_section(asked, net),
-    ]
-    headline = headline_of(asked, net)
-    own = own_section(asked)
-    if own:
-        sections.append(own)
-    used = {n.release for n in _walk([headline, sections]) if isinstance(n, Number)}
-    used |= {i.rsplit(":", 1)[0] for f in _walk(sections) if isinstance(f, figures.Figure) for i in f.ids}
-    measures = {"net_migration", "immigration", "emigration", "stock", *MONEY, *LABOUR}
-    sections.append(doubt_section(asked, net, used, measures))
-    order = [n.release for n in _walk([headline, sections]) if isinstance(n, Number | Said) and n.release]
-    order += sorted(used - set(order))
+
+    def make() -> tuple[list[Parts], list[dict[str, Any]]]:
+        from keruen.sections.whole import of_place  # all rooms of the house: not needed where the brief is kept
+
+        return of_place(Asked(found.code, found.name, at, strict))
+
+    headline, sections = kept("brief", [found.code, at, strict, stamp(None, at)], make)
+    told = {"place": found.code, "name": found.name, "headline": headline, "sections": sections}
+    return told | _foot(told, at, strict, command or _command(found.code, at, strict))
+
+
+def _foot(told: dict[str, Any], at: date | None, strict: bool, command: str) -> dict[str, Any]:
+    """What stands under every brief: the day, sources in the order in which they are named, limits, versions."""
+    parts = [told["headline"], told["sections"]]
+    order = [n.release for n in walk(parts) if isinstance(n, Number | Said) and n.release]
+    order += sorted(releases_of(parts) - set(order))
     keys = list(dict.fromkeys(order))
+    rests: dict[str, dict[str, None]] = {}
+    for n in walk(parts):
+        if isinstance(n, Number) and n.release.startswith(OWN_RECKONING):
+            rests.setdefault(n.release, {}).update(dict.fromkeys(i.rsplit(":", 1)[0] for i in n.ids))
     manifest = snapshot.manifest()
-    lag = any(n.lag for n in _walk([headline, sections]) if isinstance(n, Number))
+    numbers = [n for n in walk(parts) if isinstance(n, Number)]
     return {
-        "place": found.code,
-        "name": found.name,
         "as_of": at,
         "as_of_words": told_day(at) if at else "",
         "strict": strict,
-        "headline": headline,
-        "sections": sections,
-        "sources": [_source(key, n) for n, key in enumerate(keys, 1)],
+        "sources": [
+            reckoning(key, n, [keys.index(k) + 1 for k in sorted(rests[key], key=keys.index)])
+            if key in rests
+            else source(key, n)
+            for n, key in enumerate(keys, 1)
+        ],
         "limits": list(LIMITS),
-        "lag": lag,
-        "own": any(n.own for n in _walk([headline, sections]) if isinstance(n, Number)),
+        "lag": any(n.lag for n in numbers),
+        "own": any(n.own for n in numbers),
+        "hindsight": any(isinstance(n, Said) and n.text == HINDSIGHT for n in walk(parts)),
         "foot": {
-            "command": command or _command(found.code, at, strict),
+            "command": command,
             "package": __version__,
             "snapshot": str(manifest["version"]),
             "restricted": bool(manifest.get("restricted")),
@@ -202,8 +132,8 @@ def brief(
 
     Examples
     --------
-    >>> brief("KAZ", format="md").splitlines()[0]
-    '# Kazakhstan: migration, and who says so'
+    >>> brief("TKL", as_of="1990-01-01", format="md").splitlines()[0]
+    '# Tokelau: migration, and who says so'
     """
     if format not in ("html", "md"):
         raise ConceptError(f"{format!r} is not a format of a brief. Use html or md.")
@@ -227,15 +157,25 @@ def _printed(told: dict[str, Any], format: str) -> str:
         "kind": lambda part: type(part).__name__,
         "source_of": lambda part: numbers.get(part.release, ""),
         "tells": lambda part: _tells(part, labels),
+        "marked": _marked,
     }
     room.filters |= {"markdown": _markdown}
     return room.get_template(f"brief.{format}.j2").render(**told)
+
+
+def _marked(parts: Parts) -> list[tuple[Any, bool]]:
+    """Parts, and whether the number of their source follows: of several in a row from one source the last tells it."""
+    sourced = [k for k, p in enumerate(parts) if isinstance(p, Number | Said) and p.release]
+    after = {k: parts[n].release for k, n in pairwise(sourced)}  # type: ignore[union-attr]
+    return [(p, k in sourced and after.get(k) != p.release) for k, p in enumerate(parts)]  # type: ignore[union-attr]
 
 
 def _tells(part: Number, sources: dict[str, dict[str, Any]]) -> str:
     """What hover and focus say of a number."""
     source = sources.get(part.release, {})
     words = [source.get("label", part.release)]
+    if source.get("reckoned"):
+        return "; ".join([*words, f"rests on {len(part.ids)} claim{'s' if len(part.ids) != 1 else ''}"])
     if source.get("released") and not part.lag:
         words.append(f"released {source['released']}")
     if part.status:

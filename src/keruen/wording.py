@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -24,7 +24,7 @@ class Number:
     status: str = ""
     own: bool = False
     lag: bool = False
-    mark: str = ""  # projected, unchanged, our sum
+    mark: str = ""  # projected, unchanged, our sum, reckoned
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,38 @@ class Said:
     release: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What a page holds of a figure: the drawing, its words, and the claims it shows."""
+
+    svg: str = field(repr=False)
+    alt: str
+    title: str
+    ids: tuple[str, ...] = field(repr=False)
+    width: float
+    height: float
+
+
 Part = str | Number | Said
 Parts = list[Part]
+
+
+def walk(thing: Any) -> Iterator[Number | Said | Picture]:
+    """Every number, saying and picture of a structure, in reading order."""
+    if isinstance(thing, Number | Said | Picture):
+        yield thing
+    elif isinstance(thing, dict):
+        for inner in thing.values():
+            yield from walk(inner)
+    elif isinstance(thing, list | tuple):
+        for inner in thing:
+            yield from walk(inner)
+
+
+def releases_of(thing: Any) -> set[str]:
+    """The releases whose claims a structure rests on."""
+    ids = {i for n in walk(thing) if isinstance(n, Number | Picture) for i in n.ids}
+    return {i.rsplit(":", 1)[0] for i in ids}
 
 
 def say(pattern: str, **given: Part | Parts) -> Parts:
@@ -210,6 +240,81 @@ def made(value: float, unit: str, rows: Iterable[dict[str, Any]], *, words: bool
         own=any(r["own"] for r in rows),
         lag=any(r["known_basis"] == "publication lag" for r in rows),
     )
+
+
+OWN_RECKONING = "keruen:"
+HINDSIGHT = (
+    "No number of inhabitants was known by that day; rates stand over one published later, the claims themselves do "
+    "not."
+)
+
+
+def reckoned(
+    what: str,
+    value: float,
+    unit: str,
+    rows: Iterable[dict[str, Any]],
+    *,
+    words: bool = False,
+    text: str = "",
+    signed: bool = False,
+) -> Number:
+    """A figure that Keruen reckoned: its source is the reckoning, told in the list of sources with all it rests on."""
+    plain = made(value, unit, rows, words=words, text=text)
+    told = f"+{plain.text}" if signed and value > 0 and plain.text.strip("0.,") else plain.text
+    return replace(plain, text=told, release=OWN_RECKONING + what, mark="reckoned")
+
+
+def share(what: str, p: float, rows: Iterable[dict[str, Any]], tail: str = " percent") -> Number:
+    """A probability in whole percents; what is not quite nothing or all is not told as nothing or all."""
+    percents = 100 * p
+    text = "under 1" if 0 < percents < 0.5 else "over 99" if 99.5 < percents < 100 else figure(percents)
+    return reckoned(what, percents, "percent", rows, text=text + tail)
+
+
+def listed(things: Iterable[Part | Parts], last: str = "and") -> Parts:
+    """Several things in a row: a, b and c.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"])
+    ['a', ', ', 'b', ' and ', 'c']
+    """
+    told = list(things)
+    parts: Parts = []
+    for at, thing in enumerate(told):
+        if at:
+            parts.append(f" {last} " if at == len(told) - 1 else ", ")
+        parts.extend(thing if isinstance(thing, list) else [thing])
+    return parts
+
+
+def runs(years: Iterable[int]) -> list[str]:
+    """Years as spans where they follow one another.
+
+    Examples
+    --------
+    >>> runs([2004, 2005, 2006, 2009, 2012, 2013])
+    ['2004 to 2006', '2009', '2012 to 2013']
+    """
+    spans: list[list[int]] = []
+    for year in sorted(years):
+        if spans and year == spans[-1][-1] + 1:
+            spans[-1].append(year)
+        else:
+            spans.append([year])
+    return [str(s[0]) if len(s) == 1 else f"{s[0]} to {s[-1]}" for s in spans]
+
+
+def likely(p: float) -> str:
+    """A probability in a word, as a sentence begins with it.
+
+    Examples
+    --------
+    >>> likely(0.97), likely(0.7), likely(0.55)
+    ('almost certainly', 'most likely', 'more likely than not')
+    """
+    return "almost certainly" if p >= 0.95 else "most likely" if p >= 2 / 3 else "more likely than not"
 
 
 def quantity_of(row: dict[str, Any]) -> Parts:

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/keruen"
 HEAVY = {
     "matplotlib", "jinja2", "typer", "rich", "duckdb", "pyarrow", "sqlite3", "openpyxl", "python_calamine", "xlsxwriter", "scipy", "xarray",
-    "dask", "distributed", "zarr", "fastapi", "networkx", "pandas", "narwhals", "threadpoolctl", "statsmodels", "numba",
+    "dask", "distributed", "zarr", "fastapi", "networkx", "pandas", "narwhals", "threadpoolctl", "statsmodels", "numba", "typst",
 }  # fmt: skip
 
 

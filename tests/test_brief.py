@@ -1,19 +1,23 @@
 """Briefs: every number has its claims, nothing later than the day asked for, one page that asks nobody."""
 
 import re
+import sys
 from datetime import date
 from html.parser import HTMLParser
 from itertools import pairwise
+from types import SimpleNamespace
 
+import numpy as np
 import polars as pl
 import pytest
 
 from keruen import figures, store
-from keruen.brief import _printed, brief, contents
-from keruen.errors import BadDate, ConceptError, UnknownPlace
+from keruen.brief import brief, contents, contents_of_system, printed
+from keruen.errors import BadDate, ConceptError, MissingExtra, UnknownPlace
 from keruen.places import countries
 from keruen.provenance import releases
 from keruen.sections import paths, sure, tipped
+from keruen.tipping import tipping
 from keruen.wording import Number, Picture, Said, about, exact, figure, say, span, walk
 
 THEN = "2018-05-03"
@@ -43,12 +47,12 @@ def then():
 
 @pytest.fixture(scope="module")
 def page(today):
-    return _printed(today, "html")
+    return printed(today, "html")
 
 
 @pytest.fixture(scope="module")
 def old_page(then):
-    return _printed(then, "html")
+    return printed(then, "html")
 
 
 class Bare(HTMLParser):
@@ -266,7 +270,7 @@ def test_as_of__faults_obey_the_day(then):
 def test_strict__leaves_lagged_figures_out():
     told = contents("KAZ", strict=True)
     assert not [n for n in numbers(told) if n.lag]
-    assert "†" not in _printed(told, "html")
+    assert "†" not in printed(told, "html")
 
 
 # ---------------------------------------------------------------- the page
@@ -317,13 +321,38 @@ def test_page__colours_of_words_have_contrast():
 
 
 def test_markdown__says_the_same_numbers(today, page):
-    text = _printed(today, "md")
+    text = printed(today, "md")
     for n in numbers(today):
         assert n.text in text
     assert text.startswith("# Kazakhstan")
     assert "<" not in re.sub(r"&lt;", "", text)
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert len(tables) > 60
+
+
+def test_pdf__is_tagged_and_says_the_same(today):
+    pytest.importorskip("typst")
+    made = printed(today, "pdf")
+    assert made.startswith(b"%PDF-")
+    assert b"/StructTreeRoot" in made
+    assert b"pdfuaid" in made
+    assert made == printed(today, "pdf")
+
+
+def test_pdf__prints_notes_as_they_stand():
+    from keruen.brief import _filled, _typst
+
+    assert _typst('a "b" \\ #c\n[d]') == '"a \\"b\\" \\\\ #c [d]"'
+    told = contents("TKL", "1950-01-01")
+    told["headline"] = [['#panic(1) "x" $y$ *z* @w \\ ', Said("<q> #let", "note")]]
+    assert printed(told, "pdf").startswith(b"%PDF-")
+    assert '#"#panic(1) \\"x\\" $y$ *z* @w \\\\ "' in _filled(told, "typ")
+
+
+def test_pdf__says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "typst", None)
+    with pytest.raises(MissingExtra, match=r"keruen\[pdf\]"):
+        brief("TKL", format="pdf")
 
 
 def test_brief__is_the_same_every_time():
@@ -337,7 +366,7 @@ def test_brief__is_the_same_every_time():
 def test_brief__other_places(code):
     told = contents(code)
     assert all(n.ids for n in numbers(told))
-    sound(_printed(told, "html"), _printed(told, "md"))
+    sound(printed(told, "html"), printed(told, "md"))
 
 
 @pytest.mark.slow
@@ -348,7 +377,7 @@ def test_brief__places_of_every_kind(monkeypatch):
     for one in countries()[::6]:
         told = contents(one.code)
         assert all(n.ids for n in numbers(told)), one.code
-        sound(_printed(told, "html"), _printed(told, "md"), one.code)
+        sound(printed(told, "html"), printed(told, "md"), one.code)
 
 
 def sound(page: str, text: str, code: str = ""):
@@ -375,14 +404,14 @@ def test_brief__bad_questions():
         brief("Kirgizia")
     with pytest.raises(BadDate):
         brief("KAZ", as_of="yesterday")
-    with pytest.raises(ConceptError, match="html or md"):
-        brief("KAZ", format="pdf")
+    with pytest.raises(ConceptError, match="html, md or pdf"):
+        brief("KAZ", format="docx")
 
 
 def test_brief__long_before_any_figure():
     told = contents("KAZ", "1950-01-01")
     assert numbers(told) == []
-    page = _printed(told, "html")
+    page = printed(told, "html")
     assert "no source at hand reported net migration" in page
     assert page.count("<svg") == 0
 
@@ -408,7 +437,7 @@ def test_own__rows_are_shown_marked_and_escaped(home, tmp_path):
     ).write_csv(path)
     store.add(path)
     told = contents("KAZ")
-    page, text = _printed(told, "html"), _printed(told, "md")
+    page, text = printed(told, "html"), printed(told, "md")
     assert "own figure" in page
     assert ">777,777</data>" in page
     assert "<script" not in page
@@ -457,3 +486,103 @@ def test_span__keeps_true_ends():
 def test_say__puts_parts_in_their_places():
     n = Number(1.0, "persons", "1", ("a:b",), "a")
     assert say("Just {n}.", n=n) == ["Just ", n, "."]
+
+
+# ---------------------------------------------------------------- a system
+
+
+def test_system__every_place_and_every_number_has_claims():
+    told = contents_of_system("south-caucasus")
+    assert [n for n in numbers(told) if not n.ids or not n.release or not n.text] == []
+    assert {n.release for n in numbers(told)} <= {s["key"] for s in told["sources"]}
+    page, text = printed(told, "html"), printed(told, "md")
+    sound(page, text)
+    for name in ("Armenia", "Azerbaijan", "Georgia"):
+        assert page.count(name) > 4, name
+    table = next(b for b in told["sections"][0]["blocks"] if b["kind"] == "table")
+    assert len(table["rows"]) == 3
+    assert "figure-apart" in page
+    assert "keruen brief --system south-caucasus" in page
+
+
+def test_system__as_of_holds_nothing_later():
+    told = contents_of_system("south-caucasus", THEN)
+    found = store.trace(sorted(claim_ids(told)))
+    assert found["known"].max() <= date(2018, 5, 3)
+    assert not re.search("WPP (2019|2022|2024)", printed(told, "md"))
+
+
+def test_system__bad_questions():
+    with pytest.raises(UnknownPlace, match="Try"):
+        brief(system="eurasien")
+    for both in ({}, {"place": "KAZ", "system": "eurasia"}):
+        with pytest.raises(ConceptError, match="one of the two"):
+            brief(**both)
+
+
+# ---------------------------------------------------------------- the path of a brief
+
+
+def test_hundred_draws__keep_the_masses():
+    rng = np.random.default_rng(3)
+    years = np.arange(1988, 2020)
+    rates = rng.normal(0, 1.2, (4000, 1)) + np.cumsum(rng.normal(0, 0.5, (4000, years.size)), 1)
+    whole = SimpleNamespace(years=years, rates=rates)
+    pick = paths.stand_for(whole)
+    assert len(set(pick.tolist())) == 100
+    full = tipping((years, rates), 5, since=1990)
+    few = tipping((years, rates[pick]), 5, since=1990)
+    for key in ("p_never", "p_unconfirmed", "p_already_receiving"):
+        assert abs(getattr(full, key) - getattr(few, key)) <= 0.0101, key
+    assert max(abs(p - few.p_by_year.get(y, 0)) for y, p in full.p_by_year.items()) <= 0.0101
+
+
+def test_when_it_tipped__comes_first_and_counts_its_draws(today):
+    first = today["sections"][0]
+    assert first["key"] == "tipping"
+    table = next(b for b in first["blocks"] if b["kind"] == "table")
+    assert 96 <= sum(row[1][0].value for row in table["rows"]) <= 104
+    text = printed(today, "md")
+    assert "stand on 100 draws" in text
+    assert "Asked at the end of" in text
+    assert "sources that came since" in text
+
+
+def test_when_it_tipped__nothing_is_said_without_claims():
+    told = contents("VAT", "1995-01-01")
+    first = told["sections"][0]
+    assert first["key"] == "tipping"
+    assert [b["kind"] for b in first["blocks"]] == ["paragraph", "paragraph"]
+    assert "no finding" in printed(told, "md")
+    assert not first["answer"]
+
+
+def test_sections__stand_in_their_order(today):
+    assert [s["key"] for s in today["sections"]] == ["tipping", "went", "uncounted", "depends", "knew", "sure"]
+
+
+def test_reckonings__say_what_they_rest_on(today):
+    own = [s for s in today["sources"] if s["reckoned"]]
+    assert {s["key"] for s in own} == {
+        f"keruen:{k}" for k in ("net-migration", "flows", "labour", "remittances", "leverage")
+    }
+    assert all(s["rests"] and max(s["rests"]) <= len(today["sources"]) for s in own)
+    rested = {n.release: set() for n in numbers(today) if n.mark == "reckoned"}
+    for n in numbers(today):
+        if n.mark == "reckoned":
+            rested[n.release] |= {i.rsplit(":", 1)[0] for i in n.ids}
+    names = {s["n"]: s["key"] for s in today["sources"]}
+    assert all({names[k] for k in s["rests"]} == rested[s["key"]] for s in own)
+
+
+def test_brief__is_kept(monkeypatch):
+    from keruen.sections import whole
+
+    first = brief("TKL", format="md")
+
+    def never(asked):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(whole, "of_place", never)
+    assert brief("TKL", format="md") == first
+    assert "--as-of" in brief("TKL", format="md", command="keruen brief TKL --as-of x")

@@ -8,19 +8,25 @@ are two prints of the same structure, so no number can stand in one and not in t
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date
 from itertools import pairwise
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, overload
 
 from keruen import snapshot
 from keruen._version import __version__
-from keruen.errors import ConceptError
+from keruen.errors import ConceptError, need
 from keruen.kept import kept, stamp
 from keruen.places import place as one_place
+from keruen.places import system as members_of
+from keruen.places import systems
 from keruen.provenance import day
 from keruen.sections.common import Asked
 from keruen.sections.sources import LIMITS, reckoning, source
 from keruen.wording import HINDSIGHT, OWN_RECKONING, Number, Parts, Said, releases_of, told_day, walk
+
+FORMATS = ("html", "md", "pdf")
 
 
 def contents(
@@ -63,6 +69,44 @@ def contents(
     return told | _foot(told, at, strict, command or _command(found.code, at, strict))
 
 
+def contents_of_system(
+    system: str,
+    as_of: str | date | None = None,
+    strict: bool = False,
+    command: str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> dict[str, Any]:
+    """All that a brief of a whole system says, as :func:`contents` gives it for one place.
+
+    Parameters
+    ----------
+    system
+        A system of places, say ``eurasia``; see ``keruen places``.
+    as_of, strict, command
+        As for one place.
+    progress
+        Told the place, how many are done, and how many there are.
+
+    Raises
+    ------
+    UnknownPlace, BadDate
+        If the system or the day cannot be read.
+    """
+    members = members_of(system)
+    name = systems()[system]
+    at = day(as_of, last=True) if as_of is not None else None
+
+    def make() -> tuple[list[Parts], list[dict[str, Any]]]:
+        from keruen.sections.system import of_system
+
+        return of_system(name, members, at, strict, progress)
+
+    question = [system, [p.code for p in members], at, strict, stamp(None, at)]
+    headline, sections = kept("system", question, make)
+    told = {"place": system, "name": name, "headline": headline, "sections": sections}
+    return told | _foot(told, at, strict, command or _command(f"--system {system}", at, strict))
+
+
 def _foot(told: dict[str, Any], at: date | None, strict: bool, command: str) -> dict[str, Any]:
     """What stands under every brief: the day, sources in the order in which they are named, limits, versions."""
     parts = [told["headline"], told["sections"]]
@@ -102,45 +146,95 @@ def _command(code: str, at: date | None, strict: bool) -> str:
     return f"keruen brief {code}" + (f" --as-of {at}" if at else "") + (" --strict" if strict else "")
 
 
+@overload
 def brief(
-    place: str | int,
+    place: str | int | None = None,
     *,
+    system: str | None = None,
+    as_of: str | date | None = None,
+    strict: bool = False,
+    format: Literal["html", "md"] = "html",
+    command: str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> str: ...
+
+
+@overload
+def brief(
+    place: str | int | None = None,
+    *,
+    system: str | None = None,
+    as_of: str | date | None = None,
+    strict: bool = False,
+    format: str,
+    command: str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> str | bytes: ...
+
+
+def brief(
+    place: str | int | None = None,
+    *,
+    system: str | None = None,
     as_of: str | date | None = None,
     strict: bool = False,
     format: str = "html",
     command: str | None = None,
-) -> str:
-    """A sourced brief of a place as one page of HTML, or as Markdown.
+    progress: Callable[[str, int, int], None] | None = None,
+) -> str | bytes:
+    """A sourced brief of a place, or of a system of places, as one page of HTML, as Markdown, or as PDF.
 
     Parameters
     ----------
     place
         A place, by code or name.
+    system
+        Instead of a place, a system of places, say ``eurasia``.
     as_of
         Only what was known on that day; nothing known later appears anywhere.
     strict
         Leave out figures whose known day rests on a publication lag.
     format
-        ``html`` (self-contained, no request to anywhere) or ``md``.
+        ``html`` (self-contained, no request to anywhere), ``md``, or ``pdf`` (tagged for readers of screens; needs
+        ``pip install 'keruen[pdf]'``).
     command
         The command as typed, for the foot.
+    progress
+        For a system: told the place, how many are done and how many there are.
+
+    Returns
+    -------
+    Text, and for PDF bytes.
 
     Raises
     ------
     UnknownPlace, BadDate, ConceptError
         If the place, the day or the format is not known.
+    MissingExtra
+        If PDF is asked for without what prints it.
 
     Examples
     --------
     >>> brief("TKL", as_of="1990-01-01", format="md").splitlines()[0]
     '# Tokelau: migration, and who says so'
     """
-    if format not in ("html", "md"):
-        raise ConceptError(f"{format!r} is not a format of a brief. Use html or md.")
-    return _printed(contents(place, as_of, strict, command), format)
+    if format not in FORMATS:
+        raise ConceptError(f"{format!r} is not a format of a brief. Use html, md or pdf.")
+    if format == "pdf":
+        need("typst", "pdf")  # before the long work
+    if (place is None) == (system is None):
+        raise ConceptError("Ask for a place or for a system, one of the two: brief('KAZ') or brief(system='eurasia').")
+    if place is None:
+        return printed(contents_of_system(str(system), as_of, strict, command, progress), format)
+    return printed(contents(place, as_of, strict, command), format)
 
 
-def _printed(told: dict[str, Any], format: str) -> str:
+def printed(told: dict[str, Any], format: str) -> str | bytes:
+    """The contents of a brief in one of :data:`FORMATS`."""
+    return _pdf(_filled(told, "typ")) if format == "pdf" else _filled(told, format)
+
+
+def _filled(told: dict[str, Any], format: str) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     room = Environment(
@@ -153,13 +247,15 @@ def _printed(told: dict[str, Any], format: str) -> str:
     )
     numbers = {s["key"]: s["n"] for s in told["sources"]}
     labels = {s["key"]: s for s in told["sources"]}
-    room.globals |= {
+    given: dict[str, Any] = {
         "kind": lambda part: type(part).__name__,
         "source_of": lambda part: numbers.get(part.release, ""),
         "tells": lambda part: _tells(part, labels),
         "marked": _marked,
+        "widths": _widths,
     }
-    room.filters |= {"markdown": _markdown}
+    room.globals |= given
+    room.filters |= {"markdown": _markdown, "typst": _typst}
     return room.get_template(f"brief.{format}.j2").render(**told)
 
 
@@ -195,3 +291,47 @@ def _markdown(text: str) -> str:
     """Text that Markdown prints as it stands: markup of a user's note shows, and does nothing."""
     text = re.sub(r"\s+", " ", str(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|#])", r"\\\1", text)
+
+
+# ---------------------------------------------------------------- PDF
+
+
+def _pdf(source: str) -> bytes:
+    """A tagged PDF; the fonts are those that come with the drawings, with Cyrillic and Kazakh letters."""
+    from matplotlib import get_data_path
+
+    typst = need("typst", "pdf")
+    made = typst.compile(
+        source.encode(),
+        format="pdf",
+        font_paths=[str(Path(get_data_path()) / "fonts" / "ttf")],
+        ignore_system_fonts=True,
+        pdf_standards=["ua-1"],
+    )
+    return bytes(made)
+
+
+def _typst(text: str) -> str:
+    """A string of the typesetter: whatever stands in it is printed as it stands."""
+    inner = re.sub(r"\s+", " ", str(text)) if "<svg" not in str(text)[:5] else str(text)
+    return '"' + inner.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+LETTER, LINE = 4.1, 499.0  # points: a letter of a table, and the width of the page between its margins
+
+
+def _widths(table: dict[str, Any]) -> str:
+    """Widths of columns: short ones take what they need, long ones share what is left, the longer the wider."""
+
+    def spelt(cell: Parts) -> str:
+        return "".join(p if isinstance(p, str) else p.text for p in cell)
+
+    needed = []
+    for at, head in enumerate(table["columns"]):
+        words = [*spelt(head).split(), *(spelt(row[at]) for row in table["rows"])]
+        needed.append(8 + LETTER * max((len(w) for w in words), default=1))
+    if sum(needed) <= LINE:
+        told = ["1fr", *["auto"] * (len(needed) - 1)]
+    else:
+        told = ["auto" if n <= 64 else f"{min(n, 600) ** 0.6:.1f}fr" for n in needed]
+    return f"({', '.join(told)},)"

@@ -91,8 +91,19 @@ def write_text(text: str, path: str | Path, *, force: bool = False) -> Path:
     OutputError
         As :func:`write`.
     """
+    return write_bytes(text.encode(), path, force=force)
+
+
+def write_bytes(content: bytes, path: str | Path, *, force: bool = False) -> Path:
+    """Write what is ready to be written, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        As :func:`write`.
+    """
     refuse(path, force=force)
-    _put(Path(path), text.encode())
+    _put(Path(path), content)
     return Path(path)
 
 

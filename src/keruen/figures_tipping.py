@@ -183,6 +183,9 @@ def frames(answers: Mapping[str, tuple[Posterior, Tipping]], *, since: int = 199
     alt = "Panels by day, each with the median and 80% band of net migration: " + "; ".join(
         f"{at}: most likely tipping year {t.mode}" for at, (_, t) in answers.items()
     )
+    # One scale for all panels, of the years after the first ten: the exodus of a collapse would flatten all others.
+    middle = [p.quantiles((0.1, 0.9))[:, p.years >= min(since + 10, int(p.years[-1]) - 5)] for p in posteriors]
+    lowest, highest = min([0.0, *(float(q.min()) for q in middle)]), max([0.0, *(float(q.max()) for q in middle)])
     columns = min(3, len(answers))
     lines = -(-len(answers) // columns)
 
@@ -194,7 +197,7 @@ def frames(answers: Mapping[str, tuple[Posterior, Tipping]], *, since: int = 199
             left = 36 + column * each
             ax = _axes(canvas, left, width - left - each + 16, height - (row + 1) * tall + 22, row * tall + 34)
             _fan(ax, posterior, since)
-            ax.set_ylim(-12, 6)
+            ax.set_ylim(lowest - 0.05 * (highest - lowest), highest + 0.05 * (highest - lowest))
             _calendar(ax, since, last)
             ax.set_xticks([1990, 2000, 2010, 2020])
             _readable(ax, 0)

@@ -11,29 +11,40 @@ from keruen.cli.common import (
     AsOf,
     Force,
     Out,
-    Place,
     Strict,
     Verbose,
     app,
     command_line,
 )
+from keruen.errors import OutputError
+
+ENDINGS = {".md": "md", ".markdown": "md", ".pdf": "pdf"}
 
 
 @app.command()
 def brief(
-    place: Place,
+    place: Annotated[
+        str | None, typer.Argument(help="A place: KAZ, 398, Kazakhstan or Казахстан.", show_default=False)
+    ] = None,
+    system: Annotated[
+        str | None, typer.Option(help="Instead of a place, a system of places, say eurasia; see `keruen places`.")
+    ] = None,
     out: Out = None,
     as_of: AsOf = None,
     strict: Strict = False,
-    format: Annotated[str | None, typer.Option("--format", "-f", help="html or md; by default as --out ends.")] = None,
+    format: Annotated[
+        str | None, typer.Option("--format", "-f", help="html, md or pdf; by default as --out ends.")
+    ] = None,
     force: Force = False,
     verbose: Verbose = False,
 ) -> None:
-    """A sourced brief of any place, as one HTML page or as Markdown.
+    """A sourced brief of any place or system of places, as one HTML page, as Markdown or as PDF.
 
     `keruen brief KAZ --out kaz.html`
 
     `keruen brief KAZ --as-of 2018-05-03 --format md`
+
+    `keruen brief --system eurasia --out eurasia.pdf`
     """
     import time
 
@@ -41,14 +52,25 @@ def brief(
     from keruen.brief import brief as written
 
     begun = time.perf_counter()
-    wanted = format or ("md" if out is not None and out.suffix.lower() in (".md", ".markdown") else "html")
+    wanted = format or (ENDINGS.get(out.suffix.lower(), "html") if out is not None else "html")
     if out is not None:
         export.refuse(out, force=force)
-    text = written(place, as_of=as_of, strict=strict, format=wanted, command=command_line())
+    elif wanted == "pdf" and sys.stdout.isatty():
+        raise OutputError("A PDF cannot be shown here. Name a file: --out brief.pdf.")
+
+    def tell(code: str, done: int, of: int) -> None:
+        print(f"\r{done}/{of} {code}   ", end="" if done < of else "\n", file=sys.stderr, flush=True)
+
+    made = written(
+        place, system=system, as_of=as_of, strict=strict, format=wanted, command=command_line(),
+        progress=tell if sys.stderr.isatty() else None,
+    )  # fmt: skip
+    content = made.encode() if isinstance(made, str) else made
     if out is None:
-        sys.stdout.write(text)
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
         return
-    export.write_text(text, out, force=force)
-    print(f"{out}: {len(text) / 1000:,.0f} kB.", file=sys.stderr)
+    export.write_bytes(content, out, force=force)
+    print(f"{out}: {len(content) / 1000:,.0f} kB.", file=sys.stderr)
     if verbose:
         print(f"{time.perf_counter() - begun:.1f} s", file=sys.stderr)

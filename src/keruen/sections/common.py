@@ -99,8 +99,8 @@ def table_of(
     caption: Parts, columns: list[Parts], rows: list[list[Parts]], note: Parts | None = None
 ) -> dict[str, Any]:
     """Caption, heads, rows of cells, a note under them."""
-    # Columns of words are read from the left, columns of figures compared along their right edge.
-    words = [not any(isinstance(p, Number) for r in rows for p in r[at]) for at in range(len(columns))]
+    # Columns of words are read from the left; cells that begin with a figure are compared along their right edge.
+    words = [not any(r[at] and isinstance(r[at][0], Number) for r in rows) for at in range(len(columns))]
     return {"caption": caption, "columns": columns, "words": words, "rows": rows, "note": note or []}
 
 

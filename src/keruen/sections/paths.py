@@ -15,6 +15,7 @@ from keruen.kept import kept, stamp
 from keruen.reconcile import Posterior, reconcile
 from keruen.sections.common import DRAWS, Asked
 from keruen.tipping import ALREADY, NEVER, UNCONFIRMED, Tipping, tipping
+from keruen.wording import Number, Parts, Said, say, share
 
 RECKONING = "net-migration"
 PERSISTENCE = 5
@@ -109,3 +110,25 @@ def stand_for(found: Posterior, draws: int = DRAWS) -> NDArray[np.int64]:
     headline = [words[label] if isinstance(label, str) else label for label in labels]
     order = np.lexsort((rates[:, -4:].mean(1), np.array(headline)))
     return np.asarray(order[((np.arange(draws) + 0.5) * len(rates) / draws).astype(int)])
+
+
+# ---------------------------------------------------------------- words
+
+
+def chance(path: Path, p: float, tail: str = " percent") -> Number:
+    """A probability in whole percents, with the claims of the path."""
+    return share(RECKONING, p, path.rows, tail)
+
+
+def headword(path: Path) -> Parts:
+    """The most likely headline in words, with its share."""
+    masses = path.masses
+    leading = max((NEVER, UNCONFIRMED, ALREADY), key=lambda k: masses[k])
+    if path.turned >= masses[leading]:
+        year = max(path.tipped.p_by_year, key=lambda y: path.tipped.p_by_year[y])
+        return say("a lasting turn ({p}), most often in {year}", p=chance(path, path.turned), year=Said(str(year)))
+    words = {
+        NEVER: "no lasting turn", UNCONFIRMED: "a turn begun but not yet confirmed",
+        ALREADY: "receiving from the start",
+    }  # fmt: skip
+    return say(f"{words[leading]} ({{p}})", p=chance(path, masses[leading]))

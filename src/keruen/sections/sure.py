@@ -44,7 +44,7 @@ def sure_section(asked: Asked, net: Net | None, path: Path | None, used: set[str
     if path is not None:
         _hangs(told, asked, path)
     _definitions(told, asked)
-    _faults(told, asked, used, measures)
+    faults(told, asked.code, asked.as_of, used, measures)
     return told
 
 
@@ -162,17 +162,17 @@ def _sources(keys: Sequence[str], most: int = 6) -> Parts:
 # ---------------------------------------------------------------- faults and revisions
 
 
-def _faults(told: Section, asked: Asked, used: set[str], measures: set[str]) -> None:
-    """Known faults of the releases used, as far as they touch the place and what the brief speaks of."""
+def faults(told: Section, code: str | None, as_of: date | None, used: set[str], measures: set[str]) -> None:
+    """Known faults of the releases used, as far as they touch a place and what the brief speaks of."""
     heads(told, "Known faults")
-    horizon = asked.as_of or date.max
+    horizon = as_of or date.max
     found: dict[tuple[str, str], list[str]] = {}
     for key in sorted(used):
         card = card_of(key)
         for fault in card.faults if card else ():
             if (
                 fault.known <= horizon
-                and fault.place in (None, asked.code)
+                and fault.place in (None, code)
                 and (fault.measure is None or fault.measure in measures)
             ):
                 found.setdefault((fault.text, fault.because), []).append(key)

@@ -10,7 +10,7 @@ import numpy as np
 from keruen import figures_tipping
 from keruen.errors import ModelError
 from keruen.sections.common import DRAWS, Asked, Section, answers, drawn, says, section, shows, table_of, unreported
-from keruen.sections.paths import PERSISTENCE, RECKONING, SINCE, Path, path_of, settled
+from keruen.sections.paths import PERSISTENCE, RECKONING, SINCE, Path, chance, headword, path_of, settled
 from keruen.tipping import ALREADY, NEVER, UNCONFIRMED
 from keruen.wording import (
     HINDSIGHT,
@@ -28,7 +28,6 @@ from keruen.wording import (
     reckoned,
     runs,
     say,
-    share,
     told_day,
 )
 
@@ -62,8 +61,8 @@ def tipped_section(asked: Asked, path: Path | None, fault: bool = False) -> Sect
         return told
     answers(told, _headline(asked, path))
     says(told, _state(asked, path))
-    drawn(told, lambda: figures_tipping.history(path.posterior, path.tipped, since=SINCE))
     _masses(told, asked, path)
+    drawn(told, lambda: figures_tipping.history(path.posterior, path.tipped, since=SINCE))
     past = _past(asked, path)
     if past:
         says(told, _why(asked, path, past))
@@ -79,10 +78,6 @@ def tipped_section(asked: Asked, path: Path | None, fault: bool = False) -> Sect
         ),
     )  # fmt: skip
     return told
-
-
-def _p(path: Path, p: float, tail: str = " percent") -> Number:
-    return share(RECKONING, p, path.rows, tail)
 
 
 def _set(held: Sequence[int | str]) -> list[Part | Parts]:
@@ -103,10 +98,11 @@ def _headline(asked: Asked, path: Path) -> Parts:
         parts = say(
             f"{{name}} has {likely(path.turned)} turned from sending people to receiving them at some time since "
             f"{{since}} ({{turned}}), most often in {{year}} ({{p}})",
-            name=name, since=since, turned=_p(path, path.turned), year=Said(str(year)), p=_p(path, t.p_by_year[year]),
+            name=name, since=since, turned=chance(path, path.turned), year=Said(str(year)),
+            p=chance(path, t.p_by_year[year]),
         )  # fmt: skip
         if t.p_turned_back >= 0.15:
-            parts += say("; in {back} of all draws it has turned back since", back=_p(path, t.p_turned_back))
+            parts += say("; in {back} of all draws it has turned back since", back=chance(path, t.p_turned_back))
         return [*parts, "."]
     if rest[leading] < 0.5:
         open_ends: list[Part | Parts] = []
@@ -115,11 +111,11 @@ def _headline(asked: Asked, path: Path) -> Parts:
             open_ends.append(
                 say(
                     "a lasting turn since {since} has {turned}, most often in {year}",
-                    since=since, turned=_p(path, path.turned), year=Said(str(year)),
+                    since=since, turned=chance(path, path.turned), year=Said(str(year)),
                 )
             )  # fmt: skip
         open_ends += [
-            say(f"{words} {{p}}", p=_p(path, rest[key]))
+            say(f"{words} {{p}}", p=chance(path, rest[key]))
             for key, words in (
                 (NEVER, "none at all"), (UNCONFIRMED, "a turn too young to be sure of"),
                 (ALREADY, "receiving all along"),
@@ -136,19 +132,19 @@ def _headline(asked: Asked, path: Path) -> Parts:
         return say(
             f"{{name}} has {how} seen no lasting turn from sending people to receiving them since {{since}} "
             f"({{p}}){tail}.",
-            name=name, since=since, p=_p(path, t.p_never),
+            name=name, since=since, p=chance(path, t.p_never),
         )  # fmt: skip
     if leading == UNCONFIRMED:
         return say(
             f"{{name}} has {how} begun to receive more people than it sends, but for too short a time to call it a "
             f"turn ({{p}}).",
-            name=name, p=_p(path, t.p_unconfirmed),
+            name=name, p=chance(path, t.p_unconfirmed),
         )  # fmt: skip
     now = t.p_receiving[path.now]
     tail = ", and still is" if now >= 0.8 else "; whether it still is, is open" if now >= 0.2 else ", but no longer is"
     return say(
         f"{{name}} was {how} receiving people by {{since}} already ({{p}}){tail}.",
-        name=name, since=since, p=_p(path, t.p_already_receiving),
+        name=name, since=since, p=chance(path, t.p_already_receiving),
     )  # fmt: skip
 
 
@@ -164,13 +160,13 @@ def _state(asked: Asked, path: Path) -> Parts:
     parts = say(
         "Around {year} the chance that more people came than left was {p}; the balance was {middle} a year for each "
         "thousand inhabitants, and lay between {low} and {high} in four draws of five.",
-        year=Said(str(int(t.years[k]))), p=_p(path, float(t.p_receiving[k])), middle=rate(middle), low=rate(low),
+        year=Said(str(int(t.years[k]))), p=chance(path, float(t.p_receiving[k])), middle=rate(middle), low=rate(low),
         high=rate(high),
     )  # fmt: skip
     if any(isinstance(h, int) for h in t.hds80) and len(t.hds80) > 1:
         parts += say(
             " A first turn upward that lasted is told by {turned} of the draws; four draws of five say {where}.",
-            turned=_p(path, path.turned), where=listed(_set(t.hds80), "or"),
+            turned=chance(path, path.turned), where=listed(_set(t.hds80), "or"),
         )  # fmt: skip
     return parts
 
@@ -179,21 +175,21 @@ def _masses(told: Section, asked: Asked, path: Path) -> None:
     t = path.tipped
     top = sorted(t.p_by_year, key=lambda y: (-t.p_by_year[y], y))[:YEARS_TOLD]
     lines: list[list[Parts]] = [
-        [[Said(str(y))], [_p(path, t.p_by_year[y], "")]] for y in sorted(y for y in top if t.p_by_year[y] >= 0.01)
+        [[Said(str(y))], [chance(path, t.p_by_year[y], "")]] for y in sorted(y for y in top if t.p_by_year[y] >= 0.01)
     ]
     shown = {y for y in top if t.p_by_year[y] >= 0.01}
     others = sum(p for y, p in t.p_by_year.items() if y not in shown)
     if others > 0:
-        lines.append([["other years"], [_p(path, others, "")]])
+        lines.append([["other years"], [chance(path, others, "")]])
     rest = {NEVER: t.p_never, UNCONFIRMED: t.p_unconfirmed, ALREADY: t.p_already_receiving}
-    lines += [[[KINDS[k]], [_p(path, p, "")]] for k, p in rest.items()]
+    lines += [[[KINDS[k]], [chance(path, p, "")]] for k, p in rest.items()]
     found = path.posterior
     note = say(
         "These add up to one hundred, but for rounding. {n} claims were used, and {all} looked at; {back} percent of "
         "the draws turn back later. ",
         n=reckoned(RECKONING, len(path.rows), "claims", path.rows, text=figure(len(path.rows))),
         all=reckoned(RECKONING, len(found.claims), "claims", path.rows, text=figure(len(found.claims))),
-        back=_p(path, t.p_turned_back, ""),
+        back=chance(path, t.p_turned_back, ""),
     )  # fmt: skip
     for one in found.notes:
         note += [
@@ -237,21 +233,6 @@ def _apart(a: Path, b: Path) -> float:
     return sum(abs(one.get(k, 0.0) - other.get(k, 0.0)) for k in {*one, *other}) / 2
 
 
-def _answer_of(path: Path) -> Parts:
-    """The most likely headline in words, with its share."""
-    masses = path.masses
-    rest = {k: masses[k] for k in (NEVER, UNCONFIRMED, ALREADY)}
-    leading = max(rest, key=lambda k: rest[k])
-    words = {
-        NEVER: "no lasting turn", UNCONFIRMED: "a turn begun but not yet confirmed",
-        ALREADY: "receiving from the start",
-    }  # fmt: skip
-    if path.turned >= rest[leading]:
-        year = max(path.tipped.p_by_year, key=lambda y: path.tipped.p_by_year[y])
-        return say("a lasting turn ({p}), most often in {year}", p=_p(path, path.turned), year=Said(str(year)))
-    return say(f"{words[leading]} ({{p}})", p=_p(path, rest[leading]))
-
-
 def _why(asked: Asked, path: Path, past: dict[date, Path]) -> Parts:
     """Why the answer of a past day differs from that of the day asked for: what came since, and what it moved."""
     at, then = max(past.items(), key=lambda pair: (_apart(path, pair[1]), pair[0]))
@@ -259,11 +240,11 @@ def _why(asked: Asked, path: Path, past: dict[date, Path]) -> Parts:
     if _apart(path, then) < SOON:
         return say(
             "Asked on a past day the answer would have been much the same: at the end of {year} it was {answer}.",
-            year=Said(str(at.year)), answer=_answer_of(then),
+            year=Said(str(at.year)), answer=headword(then),
         )  # fmt: skip
     parts = say(
         "Asked at the end of {year} the most likely answer was {then}; {today} it is {now}.",
-        year=Said(str(at.year)), then=_answer_of(then), today=now, now=_answer_of(path),
+        year=Said(str(at.year)), then=headword(then), today=now, now=headword(path),
     )  # fmt: skip
     before = {r["release"] for r in then.rows}
     fresh = [r for r in path.rows if r["release"] not in before and r["known"] > at]
@@ -280,8 +261,8 @@ def _why(asked: Asked, path: Path, past: dict[date, Path]) -> Parts:
     parts += say(
         " Why: {came} moved the chance that it received people in {window} from {p} to {q}, and its balance from {was} "
         "to {has} a year for each thousand inhabitants",
-        came=came, window=Said(f"{first} to {last}"), p=_p(then, p_was, ""), q=_p(path, p_has), was=_rate(then, was),
-        has=_rate(path, has),
+        came=came, window=Said(f"{first} to {last}"), p=chance(then, p_was, ""), q=chance(path, p_has),
+        was=_rate(then, was), has=_rate(path, has),
     )  # fmt: skip
     more = int(path.posterior.years[-1] - then.posterior.years[-1])
     if more > 0:

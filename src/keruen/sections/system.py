@@ -1,0 +1,381 @@
+"""A system of places on one page: who receives, since when, who stands apart, what editions say, who lives on whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from keruen import figures_tipping
+from keruen.places import Place as Member
+from keruen.places import places
+from keruen.provenance import releases
+from keruen.sections.common import (
+    DRAWS,
+    LABOUR,
+    MONEY,
+    Asked,
+    Section,
+    answers,
+    drawn,
+    says,
+    section,
+    shows,
+    table_of,
+    totals,
+    witnesses,
+    year_rows,
+)
+from keruen.sections.net import Net, net_of, sign_words
+from keruen.sections.paths import SINCE, Path, chance, headword, settled
+from keruen.sections.sure import faults
+from keruen.sections.tipped import path_or_fault
+from keruen.tipping import outlier
+from keruen.wording import (
+    Part,
+    Parts,
+    Said,
+    count,
+    edition_of,
+    listed,
+    made,
+    number,
+    plural,
+    quantity_of,
+    releases_of,
+    say,
+    window_of,
+)
+
+EARLIER = 10  # years before, to which the answer of the day is set
+SURE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """What the page needs of one place."""
+
+    asked: Asked
+    net: Net | None
+    path: Path | None
+    then: Path | None
+
+
+def of_system(
+    name: str,
+    members: Sequence[Member],
+    as_of: date | None,
+    strict: bool,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> tuple[list[Parts], list[Section]]:
+    """The answer about a system, and its sections.
+
+    Parameters
+    ----------
+    name, members
+        Of the system.
+    as_of, strict
+        As for one place.
+    progress
+        Told the place, how many are done, and how many there are.
+    """
+    ones = []
+    earlier = date((as_of or max(c.released for c in releases().values())).year - EARLIER, 12, 31)
+    for done, p in enumerate(members):
+        if progress is not None:
+            progress(p.code, done, len(members))
+        asked = Asked(p.code, p.name, as_of, strict)
+        path, _ = path_or_fault(asked)
+        ones.append(One(asked, net_of(asked), path, settled(asked, earlier) if path is not None else None))
+    if progress is not None:
+        progress("", len(members), len(members))
+    sections = [
+        _tipped(name, ones, earlier),
+        _apart(ones),
+        _editions(name, ones),
+        _money(name, ones),
+        _labour(name, ones),
+    ]
+    sections.append(_sure(sections, as_of))
+    sections = [s for s in sections if s["blocks"]]
+    return [s["answer"] for s in sections if s["answer"]], sections
+
+
+def _names(ones: Sequence[One]) -> Parts:
+    return listed([Said(o.asked.name, "name") for o in ones])
+
+
+def _tipped(name: str, ones: Sequence[One], earlier: date) -> Section:
+    """State and turn of each place, today and ten years before."""
+    told = section("tipping", "Who receives, and since when")
+    known = [(o, o.path) for o in ones if o.path is not None]
+    if not known:
+        says(told, [f"No source at hand reports net migration for any place of {name}."])
+        return told
+    now = {o.asked.code: float(p.tipped.p_receiving[p.now]) for o, p in known}
+    groups = (
+        ("receive", [o for o, _ in known if now[o.asked.code] >= SURE]),
+        ("send", [o for o, _ in known if now[o.asked.code] <= 1 - SURE]),
+    )
+    rows = [r for _, p in known for r in p.rows]
+    open_ones = [o for o, _ in known if 1 - SURE < now[o.asked.code] < SURE]
+    pieces: list[Part | Parts] = [
+        [*_names(some), f" most likely {word if len(some) > 1 else word + 's'} people"] for word, some in groups if some
+    ]
+    if open_ones:
+        pieces.append([*_names(open_ones), f" {plural(len(open_ones), 'is', 'are')} open"])
+    sentence = say(
+        "Of {n} places, {pieces}.",
+        n=made(len(known), "places", rows, text=count(len(known))),
+        pieces=_semicolons(pieces),
+    )
+    answers(told, sentence)
+    turned = sorted(((o, p) for o, p in known if p.turned >= 0.5), key=lambda pair: -pair[1].turned)
+    if turned:
+        each: list[Part | Parts] = []
+        for o, p in turned:
+            year = max(p.tipped.p_by_year, key=lambda y: p.tipped.p_by_year[y])
+            each.append(
+                say("{name} ({p}, most often in {year})", name=Said(o.asked.name, "name"), p=chance(p, p.turned),
+                    year=Said(str(year)))
+            )  # fmt: skip
+        says(told, say("A lasting turn upward since {since} is more likely than not for {each}.",
+                       since=Said(str(SINCE)), each=listed(each)))  # fmt: skip
+    lines: list[list[Parts]] = []
+    line: list[Parts]
+    before = any(o.then is not None for o in ones)
+    for o in ones:
+        label: Parts = [Said(o.asked.name, "name")]
+        if o.path is None:
+            lines.append([label, [], [], [], *([[]] if before else [])])
+            continue
+        k = o.path.now
+        year = int(o.path.tipped.years[k])
+        line = [
+            label,
+            [str(o.path.tipped.state[k]), ", ", Said(str(year))],
+            [chance(o.path, now[o.asked.code], "")],
+            headword(o.path),
+        ]
+        lines.append([*line, *([headword(o.then) if o.then is not None else []] if before else [])])
+    columns: list[Parts] = [
+        ["Place"],
+        ["State"],
+        ["Percent: receives"],
+        ["First lasting turn upward, percent of draws"],
+    ]
+    if before:
+        columns.append(["Asked at the end of ", Said(str(earlier.year))])
+    shows(
+        told,
+        table_of(
+            [f"{name}: state, and turns since ", Said(str(SINCE))],
+            columns,
+            lines,
+            [
+                "By ",
+                Said(str(DRAWS)),
+                " draws a place of the path that all claims leave possible. Sending and receiving: "
+                "half a person or more a year for each thousand inhabitants.",
+            ],
+        ),
+    )  # fmt: skip
+    return told
+
+
+def _semicolons(pieces: Sequence[Part | Parts]) -> Parts:
+    parts: Parts = []
+    for at, piece in enumerate(pieces):
+        parts += ["; "] if at else []
+        parts += piece if isinstance(piece, list) else [piece]
+    return parts
+
+
+def _apart(ones: Sequence[One]) -> Section:
+    """Which place stands apart from all others."""
+    told = section("apart", "Who stands apart")
+    paths = {o.asked.code: o.path for o in ones if o.path is not None}
+    if len(paths) < 3:
+        return told
+    thin = {code: p.thin for code, p in paths.items()}
+    tables = {code: outlier(thin, code).filter(pl.col("year") >= SINCE) for code in thin}
+    peaks = {code: table.sort("p_alone", descending=True).row(0, named=True) for code, table in tables.items()}
+    first = max(peaks, key=lambda code: (peaks[code]["p_alone"], code))
+    rows = [r for p in paths.values() for r in p.rows]
+    union = replace(paths[first], rows=rows)
+    peak = peaks[first]
+    up = peak["p_alone_receiving"] >= peak["p_alone_sending"]
+    if peak["p_alone"] >= 0.2:
+        sentence = say(
+            f"{{name}} stood apart most clearly around {{year}}: with a chance of {{p}} it alone "
+            f"{'received while all others sent' if up else 'sent while all others received'}.",
+            name=Said(places()[first].name, "name"), year=Said(str(peak["year"])), p=chance(union, peak["p_alone"]),
+        )  # fmt: skip
+        answers(told, sentence)
+    else:
+        says(told, ["In no year did one place clearly stand apart from all others."])
+    lines: list[list[Parts]] = []
+    for code, table in tables.items():
+        last, top = table.row(-1, named=True), peaks[code]
+        lines.append(
+            [
+                [Said(places()[code].name, "name")],
+                [chance(union, last["p_differs"], "")],
+                [chance(union, last["p_alone"], "")],
+                [chance(union, top["p_alone"], ""), ", ", Said(str(top["year"]))],
+            ]
+        )
+    last_year = Said(str(tables[first].row(-1, named=True)["year"]))
+    shows(
+        told,
+        table_of(
+            ["Chance, in percent, that a place's state is not that of the others"],
+            [["Place"], ["Not the majority's, ", last_year], ["Alone, ", last_year], ["Alone, at its highest"]],
+            lines,
+            ["Alone: it receives and every other sends, or the reverse. Draws of different places are taken as "
+             "independent."],
+        ),
+    )  # fmt: skip
+    drawn(told, lambda: figures_tipping.apart(tables[first], first, thin))
+    return told
+
+
+def _editions(name: str, ones: Sequence[One]) -> Section:
+    """Newest five years of each place by edition, with the rivals."""
+    told = section("knew", "What the editions say")
+    known = [(o, o.net) for o in ones if o.net is not None and o.net.windows]
+    if not known:
+        return told
+    lines: list[list[Parts]] = []
+    split: list[One] = []
+    for o, net in known:
+        window = net.windows[-1]
+        rows = net.editions(window)
+        low, high = min(rows, key=lambda r: r["value"]), max(rows, key=lambda r: r["value"])
+        if low["value"] < 0 < high["value"]:
+            split.append(o)
+        lines.append(
+            [
+                [Said(o.asked.name, "name")],
+                [window_of(*window)],
+                [number(rows[-1])],
+                [number(low), " ", edition_of(low["release"])],
+                [number(high), " ", edition_of(high["release"])],
+                [sign_words(rows)],
+            ]
+        )
+    behind = [r for _, net in known for r in net.editions(net.windows[-1])]
+    if split:
+        sentence = say(
+            "The editions disagree even on the sign of the newest five years for {n} of {all} places: {names}.",
+            n=made(len(split), "places", behind, text=count(len(split))),
+            all=made(len(known), "places", behind, text=count(len(known))), names=_names(split),
+        )  # fmt: skip
+    else:
+        sentence = say(
+            "For the newest five years no place has editions that disagree on the sign; the figures still range "
+            "widely.",
+        )
+    answers(told, sentence)
+    shows(
+        told,
+        table_of(
+            [f"{name}: net migration of the newest five years that are over, persons"],
+            [["Place"], ["Period"], ["Newest edition"], ["Lowest"], ["Highest"], ["Same sign?"]],
+            lines,
+            [
+                "Mid-year to mid-year. Lowest and highest of all editions that tell the period, those that looked "
+                "ahead too."
+            ],
+        ),
+    )
+    return told
+
+
+def _money(name: str, ones: Sequence[One]) -> Section:
+    """Remittances of each place as a share of its product."""
+    told = section("depends", "Who lives on whom")
+    lines: list[list[Parts]] = []
+    top: tuple[float, One, dict[str, Any]] | None = None
+    for o in ones:
+        rows = year_rows(totals(o.asked(o.asked.code, ["remittances_received", "remittances_share_gdp"])))
+        received = witnesses(rows.filter(pl.col("measure") == "remittances_received").sort("start", "known").to_dicts())
+        part = witnesses(rows.filter(pl.col("measure") == "remittances_share_gdp").sort("start", "known").to_dicts())
+        if not received and not part:
+            continue
+        newest = max(part, key=lambda r: (r["start"], r["known"])) if part else None
+        if newest is not None and (top is None or newest["value"] > top[0]):
+            top = (newest["value"], o, newest)
+        last = received[-1] if received else None
+        lines.append(
+            [
+                [Said(o.asked.name, "name")],
+                [number(last)] if last else [],
+                [Said(str(last["start"].year))] if last else [],
+                [number(newest)] if newest else [],
+                [Said(str(newest["start"].year))] if newest else [],
+                [edition_of((newest or last or {})["release"])],
+            ]
+        )
+    if not lines:
+        return told
+    if top is not None:
+        answers(
+            told,
+            say(
+                "Remittances weigh most in {name}: {part} of its product in {year}.",
+                name=Said(top[1].asked.name, "name"), part=number(top[2], words=True),
+                year=Said(str(top[2]["start"].year)),
+            ),
+        )  # fmt: skip
+    shows(
+        told,
+        table_of(
+            [f"{name}: personal remittances received"],
+            [["Place"], ["Million USD"], ["Year"], ["Percent of product"], ["Year"], ["Source"]],
+            lines,
+        ),
+    )
+    return told
+
+
+def _labour(name: str, ones: Sequence[One]) -> Section:
+    """The newest figure of labour migrants of each place, here and abroad."""
+    told = section("uncounted", "Labour migrants")
+    lines: list[list[Parts]] = []
+    for o in ones:
+        facts = o.asked(o.asked.code, ["labour_migrants", "labour_migrants_abroad"]).filter(
+            pl.col("counterpart").is_null() & (pl.col("group") == "all")
+            & pl.any_horizontal(pl.col("value", "low", "high").is_not_null())
+        )  # fmt: skip
+        for measure, words in (("labour_migrants", "in the place"), ("labour_migrants_abroad", "abroad")):
+            rows = facts.filter(pl.col("measure") == measure).sort("end", "known", "id")
+            if len(rows):
+                r = rows.row(-1, named=True)
+                lines.append(
+                    [[Said(o.asked.name, "name")], [words], quantity_of(r), [window_of(r["start"], r["end"])],
+                     [edition_of(r["release"])]]
+                )  # fmt: skip
+    if lines:
+        shows(
+            told,
+            table_of(
+                [f"{name}: newest figures of labour migrants, persons"],
+                [["Place"], ["Where"], ["Persons"], ["When"], ["Source"]],
+                lines,
+                ["Told by pages and offices in different ways; they are not added up."],
+            ),
+        )
+    return told
+
+
+def _sure(sections: Sequence[Section], as_of: date | None) -> Section:
+    """Known faults of the releases used."""
+    told = section("sure", "How sure are we?")
+    used = releases_of(sections)
+    if used:
+        faults(told, None, as_of, used, {"net_migration", *MONEY, *LABOUR})
+    return told

@@ -1,4 +1,4 @@
-"""The path of net migration that the claims leave possible, reckoned once and kept; a hundred draws for tables."""
+"""The path of net migration that the claims leave possible, and a hundred draws of it for tables."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from keruen.errors import ModelError, NoEvidence
-from keruen.kept import kept, stamp
-from keruen.reconcile import Posterior, reconcile
+from keruen.reconcile import USED, Posterior, reconcile
 from keruen.sections.common import DRAWS, Asked
+from keruen.store import trace
 from keruen.tipping import ALREADY, NEVER, UNCONFIRMED, Tipping, tipping
 from keruen.wording import Number, Parts, Said, say, share
 
 RECKONING = "net-migration"
 PERSISTENCE = 5
 SINCE = 1990
-FULL: dict[str, Any] = {"draws": 800, "ess": 400}  # as `keruen tipping` asks
-QUICK: dict[str, Any] = {"draws": 400, "ess": 100}  # a look aside: a past day, another treatment of the evidence
-USED = ("lineage", "register", "other register", "stated error")
+FULL: dict[str, Any] = {}  # as `keruen tipping` asks
+QUICK: dict[str, Any] = {"draws": 50, "ess": 100}  # a look aside: a past day, another treatment of the evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +65,21 @@ def path_of(asked: Asked, as_of: date | None = None, *, quick: bool = False, **o
     **options
         Of :func:`keruen.reconcile`.
     """
-    at = as_of or asked.as_of
-    told = {"strict": asked.strict, **(QUICK if quick else FULL), **options}
-    # Errors are sized by the revisions of a whole region, so everybody's additions count.
-    question = [asked.code, at, told, stamp(None, at)]
     try:
-        found, pick = kept("path", question, lambda: _made(asked.code, at, told))
+        found: Posterior = reconcile(
+            asked.code, as_of=as_of or asked.as_of, strict=asked.strict, **((QUICK if quick else FULL) | options)
+        )
     except NoEvidence:
         return None
-    if pick is None:
-        return None
-    thin = replace(found, chains=found.rates[pick][None])
+    if found.prior_only or int(found.years[-1]) < SINCE + PERSISTENCE:
+        return None  # the prior, or too short to hold a turn
     rows = list(found.claims.filter(pl.col("part").is_in(list(USED))).iter_rows(named=True))
+    beside = sorted({i for ids in found.anchors["derived_from"].drop_nulls().to_list() for i in ids})
+    if beside:
+        rows += list(trace(beside).iter_rows(named=True))
+    if not rows:
+        return None  # nothing that could be cited
+    thin = replace(found, chains=found.rates[stand_for(found)][None])
     return Path(found, thin, tipping(thin, PERSISTENCE, since=SINCE), rows)
 
 
@@ -87,13 +89,6 @@ def settled(asked: Asked, as_of: date | None = None, **options: Any) -> Path | N
         return path_of(asked, as_of, quick=True, **options)
     except ModelError:
         return None
-
-
-def _made(code: str, at: date | None, options: dict[str, Any]) -> tuple[Posterior, NDArray[np.int64] | None]:
-    """A posterior and the draws that stand for it: none where it is the prior, or too short to hold a turn."""
-    found: Posterior = reconcile(code, as_of=at, **options)
-    short = int(found.years[-1]) < SINCE + PERSISTENCE
-    return found, None if found.prior_only or short else stand_for(found)
 
 
 def stand_for(found: Posterior, draws: int = DRAWS) -> NDArray[np.int64]:

@@ -67,7 +67,7 @@ def _hangs(told: Section, asked: Asked, path: Path) -> None:
     """The same question under other treatments of the evidence and for turns of other lengths."""
     heads(told, "What the answer hangs on")
     rows = [_row("all evidence", path, h) for h in PERSISTENCES]
-    kinds = {r["part"] for r in path.rows}
+    kinds = {r.get("part") for r in path.rows}
     if "lineage" in kinds and kinds & {"register", "other register"}:
         for words, only in TREATMENTS:
             other = settled(asked, only=only)
@@ -107,7 +107,7 @@ def _hangs(told: Section, asked: Asked, path: Path) -> None:
 
 
 def _one_lineage(path: Path) -> Parts:
-    which = "the United Nations" if any(r["part"] == "lineage" for r in path.rows) else "one national count"
+    which = "the United Nations" if any(r.get("part") == "lineage" for r in path.rows) else "one national count"
     return [f"All claims come from {which}: no other source can be set against them."]
 
 

@@ -184,6 +184,7 @@ def _masses(told: Section, asked: Asked, path: Path) -> None:
     rest = {NEVER: t.p_never, UNCONFIRMED: t.p_unconfirmed, ALREADY: t.p_already_receiving}
     lines += [[[KINDS[k]], [chance(path, p, "")]] for k, p in rest.items()]
     found = path.posterior
+    beside = [k for (k,) in found.anchors.select("kind").unique(maintain_order=True).iter_rows()]
     note = say(
         "These add up to one hundred, but for rounding. {n} claims were used, and {all} looked at; {back} percent of "
         "the draws turn back later. ",
@@ -191,6 +192,8 @@ def _masses(told: Section, asked: Asked, path: Path) -> None:
         all=reckoned(RECKONING, len(found.claims), "claims", path.rows, text=figure(len(found.claims))),
         back=chance(path, t.p_turned_back, ""),
     )  # fmt: skip
+    if beside:
+        note += ["Beside them stand sums of our own over other figures: ", Said(", ".join(beside), "note"), ". "]
     for one in found.notes:
         note += [
             Said(HINDSIGHT if found.denominator_basis == "hindsight" and "published later" in one else one, "note"),

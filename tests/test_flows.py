@@ -99,9 +99,14 @@ def test_flows__every_rule_used_has_a_meaning():
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [
-        ({"births": (9999, 0, 0)}, InfeasibleMargins, "2010-2015, all: .*9,999 people"),
+        ({"births": (9999, 0, 0)}, InfeasibleMargins, "2010-2015, all: 9,999 births in KAZ"),
         ({"births": (1500, 0, 0), "deaths": (0, 700, 800)}, InfeasibleMargins, "700 deaths in RUS"),
         ({"deaths": (-1, 0, 0)}, InfeasibleMargins, "KAZ"),
+        (
+            {"people": {DAYS[0]: [1135, 695, 860], DAYS[1]: [2240, 1270, 1870]}},
+            InfeasibleMargins,
+            "2010-2015, all: Births less deaths .* 50% of everyone",
+        ),
         ({"births": (float("nan"), 0, 0)}, NoEvidence, "absent"),
     ],
 )

@@ -536,6 +536,48 @@ REFUSALS = {
         InfeasibleMargins,
         "deaths_from='proportion'",
     ),
+    "two sources of two worlds": (
+        lambda: [table_4()[0], 2 * table_4()[1], vector([10, 10, 10, 10]), vector([5, 5, 5, 5])],
+        {},
+        InfeasibleMargins,
+        "differ by 980 people in all, 49% of everyone",
+    ),
+    "births without deaths": (
+        lambda: [*table_4(), vector([1, 1, 1, 1])],
+        {},
+        VocabularyError,
+        "births are given and deaths are not",
+    ),
+    "another unit": (
+        lambda: [table_4()[0].assign_attrs(units="thousand persons"), table_4()[1]],
+        {},
+        Incomparable,
+        "start is in 'thousand persons'",
+    ),
+    "sexes do not add up": (
+        lambda: [
+            xr.concat([t * k for k in (2, 1, 0.8)], "sex").assign_coords(sex=["all", "male", "female"])
+            for t in table_4()
+        ],
+        {},
+        Incomparable,
+        "start: men and women in D are 522, all are 580",
+    ),
+    "several faults at once": (
+        lambda: [table_4(((0, 1), -5))[0], table_4(((2, 3), np.nan), 1)[1], vector([-1, 1, 0, 0]), vector([0] * 4)],
+        {},
+        NoEvidence,
+        "living in D is absent. The stock at the start of people born in A living in B is -5 people, less than nobody. "
+        "Births in A is -1 people, less than nobody.",
+    ),
+    "not finite": (lambda: table_4(((0, 1), np.inf)), {}, NoEvidence, "is inf, no number of people"),
+    "start repeats": (
+        lambda: [stock(TABLE_4[0], "ABCC"), stock(TABLE_4[1])],
+        {},
+        Incomparable,
+        "start lists C more than once",
+    ),
+    "no places": (lambda: [t[:0, :0] for t in table_4()], {}, NoEvidence, "lists no place"),
     "unknown method": (table_4, {"method": "gravity"}, VocabularyError, "'drop_negative'"),
     "unknown balance": (table_4, {"balance": "during"}, VocabularyError, "'before', 'after'"),
     "unknown births": (table_4, {"births_from": "storks"}, VocabularyError, "'native_first'"),

@@ -37,7 +37,7 @@ from keruen.estimators.balance import Guides, fold_negatives, guides
 from keruen.estimators.balance import account as account_of
 from keruen.estimators.ipf import Array
 from keruen.estimators.spread import totals
-from keruen.estimators.tables import flows_many
+from keruen.estimators.tables import CLOSED, flows_many
 from keruen.flow_accounts import OTHER, Account, editions
 
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
@@ -250,7 +250,7 @@ def _label(account: Account, sex: str) -> str:
 
 def _plain(options: dict[str, Any]) -> bool:
     """Whether flows are two matrix products: a closed method with a uniform seed."""
-    return options["method"] in ("minimisation_closed", "independence", "pseudo_bayes") and "seed" not in options
+    return options["method"] in CLOSED and "seed" not in options
 
 
 def _generator(seed: int, draw: int, *keys: int) -> np.random.Generator:

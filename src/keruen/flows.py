@@ -19,7 +19,7 @@ import xarray as xr
 from keruen import export
 from keruen.errors import BadDate, NoEvidence, OutputError, VocabularyError, need
 from keruen.estimators.ipf import Array
-from keruen.estimators.tables import METHODS, SEEDED, ManyFlows, check_options, flows_many
+from keruen.estimators.tables import CLOSED, METHODS, SEEDED, ManyFlows, check_options, flows_many, refuse_gap
 from keruen.flow_accounts import EDITIONS, RULES, Account, accounts, cards_of, dates, editions, periods_of
 from keruen.flow_draws import QUANTILES, Draws, run, spread
 from keruen.places import Place
@@ -341,10 +341,12 @@ def _prior(prior: str | Array, account: Account) -> Array:
 
 def _fitted(account: Account, options: dict[str, Any]) -> ManyFlows:
     period = f"{account.release}, {account.start.year}-{account.end.year}"
-    return flows_many(
-        account.stock_start, account.stock_end, account.births, account.deaths,
-        labels=[f"{period}, {sex}" for sex in account.sexes], names=account.places, **options,
-    )  # fmt: skip
+    figures = account.stock_start, account.stock_end, account.births, account.deaths
+    labels = [f"{period}, {sex}" for sex in account.sexes]
+    fitted = flows_many(*figures, labels=labels, names=account.places, **options)
+    if options["method"] in CLOSED:
+        refuse_gap(*figures, labels)
+    return fitted
 
 
 def _cube(

@@ -6,7 +6,7 @@ tables apart. Nothing is rescaled without a word: `Account` says what was change
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,10 +133,9 @@ def account(
     told = births is not None or deaths is not None
     births = np.zeros(start.shape[1]) if births is None else births
     deaths = np.zeros(start.shape[1]) if deaths is None else deaths
-    for what, table in (("the stock at the start", start), ("the stock at the end", end)):
-        refuse_bad(what, table, names)
-    refuse_bad("births", births, names)
-    refuse_bad("deaths", deaths, names)
+    refuse_bad(
+        {"the stock at the start": start, "the stock at the end": end, "births": births, "deaths": deaths}, names
+    )
     size = max(float(start.sum()), float(end.sum()))
     gap = float(births.sum()) - float(deaths.sum()) - float(end.sum()) + float(start.sum())
     closed = system == "closed"
@@ -145,6 +144,8 @@ def account(
             f"The two stocks differ by {abs(gap):,.0f} people in all, and no births and deaths are given to account "
             "for them. Give births= and deaths=, or use method='minimisation_open', where people may come from outside."
         )
+    _refuse_more("deaths", deaths, start.sum(0), "start", names)
+    _refuse_more("births", births, end.sum(0), "end", names)
     if closed and balance == "before":
         start, end = _absorb(start, end, gap)
     start = _without_deaths(start, end, births, deaths, deaths_from, names)
@@ -217,25 +218,43 @@ def fold_negatives(stock: Array) -> tuple[Array, Array]:
     return positive * np.divide(column, filled, out=np.ones_like(column), where=filled > 0), filled - column
 
 
-def refuse_bad(what: str, table: Array, names: Sequence[str] | None) -> None:
-    """Raise if a table of people holds absent or negative figures, naming the first or the worst of them."""
-    if not np.isfinite(table).all():
-        raise NoEvidence(
-            f"{_cell(what, table, int(np.isfinite(table).ravel().argmin()), names)} is absent. Absent is not zero: "
-            "leave the place out, or fill it by a rule you can name, such as .fillna(0) where the origins of the place "
-            "sum to its published total."
+def refuse_bad(tables: Mapping[str, Array], names: Sequence[str] | None) -> None:
+    """Raise if tables of people hold absent or negative figures: the first absent, the worst negative of each."""
+    absent, negative = [], []
+    for what, table in tables.items():
+        wrong = ~np.isfinite(table)
+        if wrong.any():
+            flat = int(wrong.ravel().argmax())
+            value = table.ravel()[flat]
+            said = "absent" if np.isnan(value) else f"{value}, no number of people"
+            absent.append(f"{_cell(what, table, flat, names)} is {said}{_more(int(wrong.sum()))}.")
+        elif table.size and table.min() < 0:
+            flat = int(table.argmin())
+            negative.append(
+                f"{_cell(what, table, flat, names)} is {table.ravel()[flat]:,.0f} people, less than nobody"
+                f"{_more(int((table < 0).sum()))}."
+            )
+    if not absent and not negative:
+        return
+    remedies = []
+    if absent:
+        remedies.append(
+            "Absent is not zero: leave the place out, or fill it by a rule you can name, such as .fillna(0) where the "
+            "origins of the place sum to its published total."
         )
-    if table.size and table.min() < 0:
-        worst = int(table.argmin())
-        remedy = (
+    if any("born in" in said for said in negative):
+        remedies.append(
             "Where natives are population less foreign-born, fold_negatives() sets them to zero and scales the "
             "foreign-born to the population."
-            if table.ndim == 2
-            else "Check the sign and the unit."
         )
-        raise InfeasibleMargins(
-            f"{_cell(what, table, worst, names)} is {table.ravel()[worst]:,.0f} people, less than nobody. {remedy}"
-        )
+    elif negative:
+        remedies.append("Check the sign and the unit.")
+    kind = NoEvidence if absent else InfeasibleMargins
+    raise kind(" ".join([*absent, *negative, *remedies]))
+
+
+def _more(many: int) -> str:
+    return f", and {many - 1:,} more" if many > 1 else ""
 
 
 def _cell(what: str, table: Array, flat: int, names: Sequence[str] | None) -> str:
@@ -243,6 +262,16 @@ def _cell(what: str, table: Array, flat: int, names: Sequence[str] | None) -> st
     label = [f"place {k}" if names is None else str(names[k]) for k in position]
     what = what[0].upper() + what[1:]
     return f"{what} of people born in {label[0]} living in {label[1]}" if len(label) == 2 else f"{what} in {label[0]}"
+
+
+def _refuse_more(what: str, events: Array, living: Array, when: str, names: Sequence[str] | None) -> None:
+    excess = events - living
+    if (excess > 1e-9 * living).any():
+        k = int(excess.argmax())
+        raise InfeasibleMargins(
+            f"{events[k]:,.0f} {what} in {_named(names, k)} are more than its {living[k]:,.0f} people at the {when}, "
+            f"by {excess[k]:,.0f}. Check the unit (thousands?) and the period of the {what}."
+        )
 
 
 def _named(names: Sequence[str] | None, k: int) -> str:
@@ -273,13 +302,7 @@ def _without_births(
     if not births.any():
         return end, ()
     living = end.sum(0)
-    excess = births - living
-    if (excess > 1e-9 * living).any():
-        k = int(excess.argmax())
-        raise InfeasibleMargins(
-            f"{births[k]:,.0f} births in {_named(names, k)} are more than its {living[k]:,.0f} people at the end, by "
-            f"{excess[k]:,.0f}. Check the unit (thousands?) and the period of the births."
-        )
+    _refuse_more("births", births, living, "end", names)
     natives = end.diagonal()
     short = births > natives * (1 + 1e-12)
     if births_from == "native" and short.any():
@@ -305,13 +328,7 @@ def _without_deaths(
     if not deaths.any():
         return start
     living = start.sum(0)
-    excess = deaths - living
-    if (excess > 1e-9 * living).any():
-        k = int(excess.argmax())
-        raise InfeasibleMargins(
-            f"{deaths[k]:,.0f} deaths in {_named(names, k)} are more than its {living[k]:,.0f} people at the start, by "
-            f"{excess[k]:,.0f}. Check the unit (thousands?) and the period of the deaths."
-        )
+    _refuse_more("deaths", deaths, living, "start", names)
     if deaths_from == "proportion":
         rate = np.divide(deaths, living, out=np.zeros_like(deaths), where=living > 0)
         survivors: Array = start * (1 - np.minimum(rate, 1.0))

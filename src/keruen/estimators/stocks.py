@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from keruen.errors import Incomparable, VocabularyError
+from keruen.errors import Incomparable, NoEvidence, VocabularyError
 from keruen.estimators.ipf import Array
-from keruen.estimators.tables import DIFFERENCING, METHODS, ManyFlows, check_options, flows_many
+from keruen.estimators.tables import CLOSED, DIFFERENCING, METHODS, ManyFlows, check_options, flows_many, refuse_gap
 
 __all__ = ["METHODS", "composition", "transitions"]
 
@@ -75,7 +75,7 @@ def transitions(
         Stocks, dims (birthplace, residence) and any of draw, period, sex, age, release, persons. The diagonal holds the
         native-born: population less foreign-born. Both dims list the same places.
     births, deaths
-        Between the two dates, dims (residence) and extra ones, persons. None means that nobody said.
+        Between the two dates, dims (residence) and extra ones, persons; both or neither. None means that nobody said.
     method
         ``drop_negative``, ``reverse_negative``, ``migration_rates``, ``minimisation_open``, ``minimisation_closed``,
         ``independence`` or ``pseudo_bayes``.
@@ -114,14 +114,14 @@ def transitions(
     Raises
     ------
     VocabularyError
-        An option or a dimension that Keruen does not know, or a seed where nothing is fitted.
+        An option or a dimension that Keruen does not know, a seed where nothing is fitted, births without deaths.
     Incomparable
-        Labels that differ between the inputs, or repeat.
+        Labels that differ between the inputs, or repeat; men and women who are not all; other units than persons.
     NoEvidence
         Absent figures. Absent is not zero.
     InfeasibleMargins
-        Negative people, more births or deaths than people, totals that cannot match, a seed with a zero where people
-        must move.
+        Negative people, more births or deaths than people, totals that cannot match (a tenth of all people unaccounted
+        for in a closed system), a seed with a zero where people must move.
 
     References
     ----------
@@ -150,6 +150,11 @@ def transitions(
         "start": (_aligned("start", start, residence, places), residence),
         "end": (_aligned("end", end, residence, places), residence),
     }
+    if (births is None) != (deaths is None):
+        one, other = ("births", "deaths") if deaths is None else ("deaths", "births")
+        raise VocabularyError(
+            f"{one} are given and {other} are not. Give both: an array of zeros says that there were none."
+        )
     for name, vector in (("births", births), ("deaths", deaths)):
         if vector is not None:
             inputs[name] = (_aligned(name, vector, ("residence",), places), ("residence",))
@@ -157,16 +162,20 @@ def transitions(
         core = ("birthplace", "origin", "destination") if "birthplace" in seed.dims else ("origin", "destination")
         inputs["seed"] = (_aligned("seed", seed, core, places), core)
     extra = _extra(inputs)
+    for name, (array, _) in inputs.items():
+        if name != "seed":
+            _refuse_sexes(name, array)
     stacked = {name: _stacked(array, core, extra) for name, (array, core) in inputs.items()}
     own = stacked.pop("seed", None)
     shared = own is not None and not any(dim in inputs["seed"][0].dims for dim in extra)
+    labels = [", ".join(f"{d} {v}" for d, v in zip(extra, key, strict=True)) for key in product(*extra.values())]
     fitted = flows_many(
         stacked["start"],
         stacked["end"],
         stacked.get("births"),
         stacked.get("deaths"),
         seed=own[0] if own is not None and shared else None if own is None else list(own),
-        labels=[", ".join(f"{d} {v}" for d, v in zip(extra, key, strict=True)) for key in product(*extra.values())],
+        labels=labels,
         method=method,
         weight=weight,
         balance=balance,
@@ -178,6 +187,8 @@ def transitions(
         tolerance=tolerance,
         names=[str(place) for place in places],
     )
+    if method in CLOSED and births is not None:
+        refuse_gap(stacked["start"], stacked["end"], stacked["births"], stacked["deaths"], labels)
     out = _dataset(fitted, places, extra, by_birthplace)
     options: dict[Hashable, Any] = {"method": method, "reference": _REFERENCES[method]}
     if method == "pseudo_bayes":
@@ -240,7 +251,17 @@ def _places(start: xr.DataArray) -> list[Any]:
         raise VocabularyError(
             f"start has dims {list(start.dims)}: give birthplace and residence, both with the places as labels."
         )
-    return list(start["residence"].values)
+    places = list(start["residence"].values)
+    if not places:
+        raise NoEvidence("start lists no place along residence: there are no stocks to compare.")
+    _refuse_repeated("start", "residence", start["residence"].values.tolist())
+    return places
+
+
+def _refuse_repeated(name: str, dim: str, labels: Sequence[Any]) -> None:
+    repeated = sorted({str(label) for label in labels if labels.count(label) > 1}) if _repeats(labels) else []
+    if repeated:
+        raise Incomparable(f"{name} lists {', '.join(repeated)} more than once along {dim}. Keep one of each.")
 
 
 def _aligned(name: str, array: xr.DataArray, core: tuple[str, ...], places: Sequence[Any]) -> xr.DataArray:
@@ -259,9 +280,7 @@ def _aligned(name: str, array: xr.DataArray, core: tuple[str, ...], places: Sequ
         if dim not in array.coords:
             raise VocabularyError(f"{name} has no labels along {dim}: assign the places as a coordinate.")
         labels = array[dim].values.tolist()
-        repeated = sorted({str(label) for label in labels if labels.count(label) > 1}) if _repeats(labels) else []
-        if repeated:
-            raise Incomparable(f"{name} lists {', '.join(repeated)} more than once along {dim}. Keep one of each.")
+        _refuse_repeated(name, dim, labels)
         lacking = [str(place) for place in places if place not in set(labels)]
         unknown = [str(label) for label in labels if label not in set(places)]
         if lacking or unknown:
@@ -276,7 +295,30 @@ def _aligned(name: str, array: xr.DataArray, core: tuple[str, ...], places: Sequ
             )
     if not np.issubdtype(array.dtype, np.number):
         raise VocabularyError(f"{name} holds {array.dtype}: give numbers of people.")
+    units = array.attrs.get("units", "persons")
+    if name != "seed" and units != "persons":
+        raise Incomparable(f"{name} is in {units!r}: give persons, and say so in attrs['units'] or not at all.")
     return array.sel({dim: list(places) for dim in core})
+
+
+def _refuse_sexes(name: str, array: xr.DataArray) -> None:
+    """Raise if men and women are not all, by more than a hundredth and ten people of a place."""
+    if "sex" not in array.coords or not {"all", "male", "female"} <= set(array["sex"].values.tolist()):
+        return
+    whole, men, women = (
+        (a.sum("birthplace") if "birthplace" in a.dims else a)
+        for a in (array.sel(sex=sex, drop=True) for sex in ("all", "male", "female"))
+    )
+    off = abs(whole - men - women) - np.maximum(0.01 * whole, 10)
+    if float(off.max()) > 0:
+        worst = off.where(off == off.max(), drop=True).isel(dict.fromkeys(off.dims, 0))
+        where = {dim: worst[dim].item() for dim in off.dims if dim in off.coords}
+        place = where["residence"]
+        told = [float(a.sel(where)) for a in (men + women, whole)]
+        raise Incomparable(
+            f"{name}: men and women in {place} are {told[0]:,.0f}, all are {told[1]:,.0f}. Take one sex at a time, or "
+            "mend the figures."
+        )
 
 
 def _repeats(labels: Sequence[Any]) -> bool:

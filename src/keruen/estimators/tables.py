@@ -28,6 +28,8 @@ METHODS = (
 )
 DIFFERENCING = METHODS[:3]  # these know no margins: stocks are subtracted or scaled, never fitted
 SEEDED = METHODS[3:]
+CLOSED = ("minimisation_closed", "independence", "pseudo_bayes")
+_MOST = 0.1  # of all people may be unaccounted for: beyond that two sources do not speak of the same world
 _OPTIONS = {
     "method": METHODS,
     "balance": ("before", "after"),
@@ -256,11 +258,8 @@ def _differencing(
     A rise of the stock (b, r) is a move b → r of people born in b. A fall is dropped, or is their return r → b.
     Migration rates share out M, the sum of absolute net migration, in proportion to the foreign-born at the start.
     """
-    for what, table in (("the stock at the start", start), ("the stock at the end", end)):
-        refuse_bad(what, table, names)
-    for what, vector in (("births", births), ("deaths", deaths)):
-        if vector is not None:
-            refuse_bad(what, vector, names)
+    told = {"the stock at the start": start, "the stock at the end": end, "births": births, "deaths": deaths}
+    refuse_bad({what: table for what, table in told.items() if table is not None}, names)
     n = start.shape[0]
     change = end - start
     np.fill_diagonal(change, 0)
@@ -324,6 +323,23 @@ def _differencing(
         changed=(),
         births_shared=(),
     )
+
+
+def refuse_gap(start: Array, end: Array, births: Array, deaths: Array, labels: Sequence[str]) -> None:
+    """Raise if a closed system would have to take up more than a tenth of its people: shapes as in `flows_many`."""
+    size = np.maximum(start.sum((1, 2)), end.sum((1, 2)))
+    born, grown = births.sum(1) - deaths.sum(1), end.sum((1, 2)) - start.sum((1, 2))
+    gap = np.abs(born - grown)
+    wrong = gap > _MOST * size
+    if wrong.any():
+        k = int(np.where(wrong, gap / np.maximum(size, 1e-300), 0).argmax())
+        where = f"{labels[k]}: " if labels[k] else ""
+        raise InfeasibleMargins(
+            f"{where}Births less deaths ({born[k]:,.0f}) and the change of the stocks ({grown[k]:,.0f}) differ by "
+            f"{gap[k]:,.0f} people in all, {gap[k] / size[k]:.0%} of everyone and more than the tenth that natives are "
+            "made to take up. Check the units and the period of births, deaths and stocks, or use "
+            "method='minimisation_open'."
+        )
 
 
 def flows_many(

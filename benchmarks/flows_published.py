@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import polars as pl
 
-from keruen.flow_accounts import Account
+from keruen.flow_evidence import Account
 from keruen.flows import assembled, estimated
 
 METHODS = {"pseudo_bayes": "da_pb_closed", "minimisation_closed": "da_min_closed"}

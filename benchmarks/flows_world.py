@@ -15,8 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from keruen.flow_accounts import Account
-from keruen.flow_draws import Spread, run, spread
+from keruen.flow_draws import run
+from keruen.flow_evidence import Account
+from keruen.flow_spread import Spread, spread
 from keruen.flows import assembled, estimated, flows
 
 HERE, CHILDREN = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN

@@ -17,8 +17,9 @@ from keruen import flow_draws
 from keruen.errors import NoEvidence, OutputError, VocabularyError
 from keruen.estimators.tables import flows as flows_of
 from keruen.estimators.tables import flows_many
-from keruen.flow_accounts import Account
-from keruen.flow_draws import MEMORY, QUANTILES, Spread, _order, drawn, ready, run, spread
+from keruen.flow_draws import MEMORY, QUANTILES, _order, drawn, ready, run
+from keruen.flow_evidence import Account
+from keruen.flow_spread import Spread, spread
 
 PLACES = ("KAZ", "RUS", "UZB", "KGZ")
 WIDE = Spread(

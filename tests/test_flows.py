@@ -12,7 +12,8 @@ import xarray as xr
 from keruen import contract
 from keruen.cli import main
 from keruen.errors import BadDate, Incomparable, InfeasibleMargins, NoEvidence, VocabularyError
-from keruen.flow_accounts import EDITIONS, RULES, accounts, dates, periods_of
+from keruen.flow_accounts import accounts
+from keruen.flow_evidence import EDITIONS, RULES, dates, periods_of
 from keruen.flows import corridor_rows, flows, write_zarr
 
 PLACES = ("KAZ", "RUS", "UZB")

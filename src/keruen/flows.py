@@ -20,8 +20,10 @@ from keruen import export
 from keruen.errors import BadDate, NoEvidence, OutputError, VocabularyError, need
 from keruen.estimators.ipf import Array
 from keruen.estimators.tables import CLOSED, METHODS, SEEDED, ManyFlows, check_options, flows_many, refuse_gap
-from keruen.flow_accounts import EDITIONS, RULES, Account, accounts, cards_of, dates, editions, periods_of
-from keruen.flow_draws import QUANTILES, Draws, run, spread
+from keruen.flow_accounts import accounts
+from keruen.flow_draws import QUANTILES, Draws, run
+from keruen.flow_evidence import EDITIONS, RULES, Account, cards_of, dates, editions, periods_of
+from keruen.flow_spread import spread
 from keruen.places import Place
 from keruen.places import place as one_place
 from keruen.snapshot import covariates

@@ -338,6 +338,8 @@ def test_cli__flows_as_json(monkeypatch, capsys):
         ("flows", "Atlantis"),
         ("flows", "TWN", "--period", "2015-2020", "--release", "un-ims-2020", "--draws", "0"),
         ("flows", "KAZ", "--period", "2016-2020"),
+        ("flows", "--from", "KAZ", "--to", "KAZ", "--period", "2015-2020", "--release", "un-ims-2020", "--draws", "0"),
+        ("flows", "KAZ", "--period", "2015-2020", "--release", "un-ims-2020", "--vital", "un-wpp-2008"),
         ("flows", "KAZ", "--method", "magic"),
         ("flows", "KAZ", "--release", "un-ims-2015"),
     ],

@@ -76,7 +76,10 @@ def accounts(
         raise NoEvidence(f"{release} tells stocks of one date only: flows need two. Editions: {', '.join(EDITIONS)}.")
     chosen = vital or EDITIONS.get(release)
     if chosen is None:
-        raise NoEvidence(f"Say which edition tells the births and deaths that go with {release}: vital='un-wpp-2024'.")
+        raise NoEvidence(
+            f"Say which edition tells the births and deaths that go with {release}: vital='un-wpp-2024' "
+            "(--vital un-wpp-2024)."
+        )
     if hindsight and (strict or as_of is None):
         raise VocabularyError(
             "Hindsight takes what became known after a day: strict=True refuses it. Take one of the two."

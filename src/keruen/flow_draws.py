@@ -234,7 +234,7 @@ def run(
     if to is None and sized > MEMORY:
         raise OutputError(
             f"{draws:,} draws of {len(accounts)} periods are {sized / 1e9:,.1f} GB, more than is kept in memory. "
-            "Name a folder for them: to='draws.zarr'."
+            "Name a folder for them: to='draws.zarr' (--store draws.zarr)."
         )
     tasks = [(i, lo, min(lo + size, draws)) for i in range(len(accounts)) for lo in range(0, draws, size)]
     kept = (

@@ -82,7 +82,8 @@ def spread(as_of: str | date | None = None) -> Spread:
     known = editions(as_of)
     if len(known) < 2:
         raise NoEvidence(
-            f"A spread between editions needs two of them; {len(known)} was known by {as_of}. Ask for no draws."
+            f"A spread between editions needs two of them; {len(known)} was known by {as_of}. Draw nothing: draws=0 "
+            "(--draws 0)."
         )
     whole = (pl.col("sex") == "all") & (pl.col("age") == "all") & (pl.col("group") == "all")
     stocks = snapshot.scan(["stock"]).filter(pl.col("release").is_in(known), whole, pl.col("counterpart").is_null())

@@ -205,6 +205,10 @@ def events_of(
             events, projected, cuts, halves = _events(asked.rows(measure, release), start, end)
             events = _added(events, set(codes))[0]
             new = {c: v for c, v in events.items() if c in codes and c not in total}
+            if release == vital and not (new or asked.as_of or asked.strict):
+                raise NoEvidence(
+                    f"{vital} tells no {measure} between {start} and {end}. Editions that may: {', '.join(OTHERS)}."
+                )
             if release == vital:
                 ledger.note("projected births and deaths", "all", _some(projected, new))
                 if halves:
@@ -217,7 +221,10 @@ def events_of(
         if not total:
             raise NoEvidence(
                 f"No {measure} between {start} and {end} are known{asked.told}. "
-                + (_later(OTHERS, asked).strip() or "Give vital= another edition.")
+                + (
+                    _later(OTHERS, asked).strip()
+                    or "Take births and deaths of another edition: vital='un-wpp-2024' (--vital un-wpp-2024)."
+                )
             )
         rest = [code for code in codes if code not in total]
         known = [c for c in codes if c in total]

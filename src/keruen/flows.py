@@ -73,6 +73,8 @@ class WorldFlows:
             One end.
         """
         from_, to, either = (None if p is None else one_place(p).code for p in (origin, destination, place))
+        if from_ is not None and from_ == to:
+            raise NoEvidence(f"Who stays in {one_place(from_).name} makes no flow: name two places.")
         known = set(self.cube["origin"].values.tolist())
         for code in (from_, to, either):
             if code is not None and code not in known:

@@ -31,6 +31,12 @@ def flows(
     weight: Annotated[float, typer.Option(help="The minimum's share in pseudo_bayes.")] = 0.87,
     sex: Annotated[list[str] | None, typer.Option(help="all, male or female; again for more.")] = None,
     prior: Annotated[str | None, typer.Option(help="distance: corridors weighted by inverse distance.")] = None,
+    vital: Annotated[
+        str | None, typer.Option(help="Edition of births, deaths and populations; by default the stocks' own.")
+    ] = None,
+    other: Annotated[
+        str, typer.Option(help="People of other origin: share (over the known ones), keep (apart) or natives.")
+    ] = "share",
     draws: Annotated[
         int | None,
         typer.Option(min=0, help="Draws behind the intervals; by default 100 of one period and edition, else none."),
@@ -69,7 +75,7 @@ def flows(
     place, origin, destination = (None if p is None else one(p).code for p in (place, origin, destination))
     refuse_out(out, force)
     found = estimate(
-        period, release=release, method=method, weight=weight, sex=sex or "all", prior=prior,
+        period, release=release, method=method, weight=weight, sex=sex or "all", prior=prior, vital=vital, other=other,
         draws=usual_draws(draws, period=period, release=release, prior=prior, as_of=as_of), seed=seed,
         workers=workers, to=store, as_of=as_of, strict=strict, hindsight=hindsight, progress=_progress,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from keruen import passthrough as room
 from keruen.errors import NoEvidence, VocabularyError
+from keruen.estimators import passthrough as kernel
 
 HOSTS = ("RUS", "USA", "DEU")
 HOMES = ("TJK", "KGZ", "UZB", "MEX", "GTM", "TUR", "POL", "ARM", "HND", "SLV", "MDA", "UKR")
@@ -35,8 +36,8 @@ def toy(seed=0, years=range(1990, 2025), e=(1.5, 0.8), noise=0.05, outliers=0.05
     share[:3, 3] = 1.0
     exposure = xr.DataArray(share, dims=("receiving", "sending"), coords={"receiving": codes, "sending": codes})
     growth, rates = drivers(rng, years)
-    g = room.log_growth(room._wide(growth, codes, list(years)))
-    fx = room.currency_change(room._wide(rates, codes, list(years)))
+    g = kernel.log_growth(room._wide(growth, codes, list(years)))
+    fx = kernel.currency_change(room._wide(rates, codes, list(years)))
     rows = []
     for i, home in enumerate(HOMES, start=3):
         value = 100.0
@@ -56,14 +57,14 @@ def panel():
 
 @pytest.fixture(scope="module")
 def model(panel):
-    return room.fit(panel, chains=4, draws=500, warm=300, seed=1)
+    return kernel.fit(panel, chains=4, draws=500, warm=300, seed=1)
 
 
 # ---------------------------------------------------------------- drivers
 
 
 def test_currency_change__is_of_dollars_per_unit():
-    made = room.currency_change(np.array([[10.0, 20.0, 10.0]]))
+    made = kernel.currency_change(np.array([[10.0, 20.0, 10.0]]))
     assert np.isnan(made[0, 0])
     np.testing.assert_allclose(made[0, 1:], [-np.log(2), np.log(2)])
 
@@ -71,7 +72,7 @@ def test_currency_change__is_of_dollars_per_unit():
 def test_currency_change__a_union_is_no_depreciation():
     own = np.linspace(0.5, 300, 8)
     rates = np.column_stack([own, np.full(8, 0.9), np.full(8, 1.0)])
-    made = room.currency_change(rates)
+    made = kernel.currency_change(rates)
     assert np.isnan(made[:, 1]).all()  # eight currencies became one
     np.testing.assert_allclose(made[:, 2], -np.log(1 / 0.9))
 
@@ -81,7 +82,7 @@ def test_weighted__known_hosts_share_the_weight(raw, missing):
     exposure = np.array([raw]) / sum(raw)
     driver = np.zeros((1, 3))
     driver[0, missing] = np.nan
-    made, part = room.weighted(exposure, driver)
+    made, part = kernel.weighted(exposure, driver)
     assert made[0, missing] == 0
     np.testing.assert_allclose(made.sum(), 1)
     np.testing.assert_allclose(part, 1 - exposure[0, missing])
@@ -92,7 +93,7 @@ def test_weighted__known_hosts_share_the_weight(raw, missing):
 def test_crps__equals_the_double_sum(sample, truth):
     x = np.array(sample)
     slow = np.abs(x - truth).mean() - np.abs(x[:, None] - x[None]).mean() / 2
-    assert room.crps(x, truth) == pytest.approx(slow, abs=1e-9)
+    assert kernel.crps(x, truth) == pytest.approx(slow, abs=1e-9)
 
 
 # ---------------------------------------------------------------- the panel
@@ -144,9 +145,9 @@ def test_fit__finds_known_elasticities(model):
 
 
 def test_fit__same_seed_same_draws(panel):
-    one = room.fit(panel, chains=1, draws=20, warm=10, seed=3, check=False)
-    two = room.fit(panel, chains=1, draws=20, warm=10, seed=3, check=False)
-    assert all(np.array_equal(one.draws[k], two.draws[k]) for k in one.draws)
+    one = kernel.fit(panel, chains=1, draws=20, warm=10, seed=3, check=False)
+    two = kernel.fit(panel, chains=1, draws=20, warm=10, seed=3, check=False)
+    assert all(np.array_equal(one.draws[k], two.draws[k], equal_nan=True) for k in one.draws)
 
 
 def test_fit__tells_the_outlier_years(panel):
@@ -155,7 +156,9 @@ def test_fit__tells_the_outlier_years(panel):
         .then(pl.col("change") + 2)
         .otherwise(pl.col("change"))
     )
-    made = room.fit(room.Panel(frame, panel.exposure, panel.growth, panel.currency, panel.hosts), chains=2, draws=200)
+    made = kernel.fit(
+        kernel.Panel(frame, panel.exposure, panel.growth, panel.currency, panel.hosts), chains=2, draws=200
+    )
     told = made.outlier.filter((pl.col("receiver") == "TJK") & (pl.col("year") == 2022))
     assert told["p_outlier"].item() > 0.99
     assert made.outlier["p_outlier"].mean() < 0.2
@@ -164,38 +167,40 @@ def test_fit__tells_the_outlier_years(panel):
 def test_fit__needs_thirty():
     few = room.panel(*toy(years=range(2020, 2022)))
     with pytest.raises(NoEvidence, match="thirty"):
-        room.fit(few)
+        kernel.fit(few)
 
 
 def test_predict__effect_is_linear_in_logs(model, panel):
     one = panel.rows(panel.frame["year"] == 2020)
-    twice = room.Panel(one.frame, one.exposure, 2 * one.growth, 2 * one.currency, one.hosts)
-    a, b = room.predict(model, one, noise=False), room.predict(model, twice, noise=False)
+    twice = kernel.Panel(one.frame, one.exposure, 2 * one.growth, 2 * one.currency, one.hosts)
+    a, b = kernel.predict(model, one, noise=False), kernel.predict(model, twice, noise=False)
     np.testing.assert_allclose(b, 2 * a, atol=1e-9)
-    none = room.Panel(one.frame, one.exposure, 0 * one.growth, 0 * one.currency, one.hosts)
-    assert (room.predict(model, none, noise=False) == 0).all()
+    none = kernel.Panel(one.frame, one.exposure, 0 * one.growth, 0 * one.currency, one.hosts)
+    assert (kernel.predict(model, none, noise=False) == 0).all()
 
 
 def test_predict__unknown_receivers_are_less_certain(model, panel):
     one = panel.rows((panel.frame["year"] == 2020) & (panel.frame["receiver"] == "TJK"))
-    new = room.Panel(one.frame.with_columns(receiver=pl.lit("NPL")), one.exposure, one.growth, one.currency, one.hosts)
-    known, strange = (room.predict(model, p, noise=False).std() for p in (one, new))
+    new = kernel.Panel(
+        one.frame.with_columns(receiver=pl.lit("NPL")), one.exposure, one.growth, one.currency, one.hosts
+    )
+    known, strange = (kernel.predict(model, p, noise=False).std() for p in (one, new))
     assert strange >= 0.8 * known
 
 
 def test_broken__says_so_when_a_host_leaves_its_rule(model, panel):
-    assert room.broken(model, panel)["broken"].mean() < 0.15
+    assert kernel.broken(model, panel)["broken"].mean() < 0.15
     now = panel.rows(panel.frame["year"] == 2023)
     frame = now.frame.with_columns(pl.col("change") + 1.0)
-    lifted = room.Panel(frame, now.exposure, now.growth, now.currency, now.hosts)
-    made = room.broken(model, lifted)
+    lifted = kernel.Panel(frame, now.exposure, now.growth, now.currency, now.hosts)
+    made = kernel.broken(model, lifted)
     assert made.filter(pl.col("corridors") >= 3)["broken"].all()
     assert set(made["direction"]) == {"more"}
 
 
 @pytest.mark.slow
 def test_coverage__of_a_known_world():
-    made = room.coverage(room.panel(*toy(seed=5)), range(2005, 2025))
+    made = kernel.coverage(room.panel(*toy(seed=5)), range(2005, 2025))
     assert 0.72 < made["in80"].mean() < 0.88
     assert 0.90 < made["in95"].mean() <= 1.0
     assert made["crps"].mean() < made["crps_naive"].mean()
@@ -207,12 +212,18 @@ def test_fit__intervals_hold_the_truth_in_many_worlds():
     rng, held = np.random.default_rng(8), []
     for n in range(30):
         e = rng.normal(1, 0.5), rng.normal(0.5, 0.3)
-        made = room.fit(
+        made = kernel.fit(
             room.panel(*toy(seed=100 + n, years=range(2000, 2020), e=e)), chains=1, draws=400, warm=150, check=False
         )
         low, high = np.quantile(made.draws["mean"][:, 1:], [0.1, 0.9], axis=0)
         held.append((low < e) & (e < high))
     assert np.mean(held) > 0.72
+
+
+def roughness(rng):
+    """From its prior: half-normal, on the sampler's grid."""
+    mass = kernel.ROUGHNESS * np.exp(-(kernel.ROUGHNESS**2) / 2 / kernel.ROUGHNESS_SD**2)
+    return rng.choice(kernel.ROUGHNESS, p=mass / mass.sum())
 
 
 @pytest.mark.slow
@@ -221,36 +232,60 @@ def test_fit__truth_from_the_prior_ranks_uniformly():
     from keruen.posterior import uniformity
 
     panel = room.panel(*toy(years=range(2000, 2020)))
-    own = [int(h) for h in np.flatnonzero((panel.exposure**2).sum(axis=0) >= room.HOST_EXPOSURE)]
-    x, z = room.design(panel, own)
+    own = [int(h) for h in np.flatnonzero((panel.exposure**2).sum(axis=0) >= kernel.HOST_EXPOSURE)]
+    x, z = kernel.design(panel, own)
     homes = sorted(panel.frame["receiver"].unique())
     unit = np.array([homes.index(r) for r in panel.frame["receiver"]])
-    ranks = {name: [] for name in ("growth", "currency", "outlying", "base", "host_sd", "receiver_sd", "one host")}
+    # Half of the series count as reported corridors, so that both kinds are drawn.
+    names = {h: f"RUS>{h}" if n % 2 else h for n, h in enumerate(homes)}
+    frame = panel.frame.with_columns(series=pl.col("receiver").replace_strict(names))
+    series = sorted(names.values())
+    which = np.array([series.index(names[h]) for h in frame["receiver"]])
+    kind = np.array([int(">" in s) for s in series])
+    when = frame["year"].to_numpy() - frame["year"].min()
+    ranks: dict[str, list[int]] = {}
     for n in range(30):
         rng = np.random.default_rng(1000 + n)
-        mean = rng.normal(room.PRIOR_MEAN, room.PRIOR_SD)
-        host_sd = np.abs(rng.standard_cauchy(2)) * room.HOST_SCALE
-        receiver_sd = np.abs(rng.standard_cauchy(3)) * room.RECEIVER_SCALE
+        mean = rng.normal(kernel.PRIOR_MEAN, kernel.PRIOR_SD)
+        host_sd = np.abs(rng.standard_cauchy(2)) * kernel.HOST_SCALE
+        receiver_sd = np.abs(rng.standard_cauchy(3)) * kernel.RECEIVER_SCALE
         u, v = rng.normal(0, host_sd, (len(own), 2)), rng.normal(0, receiver_sd, (len(homes), 3))
-        base, outlying = rng.gamma(1, 0.1), rng.beta(1, 9)
-        variance = 1 / rng.gamma(2.5, 1 / (2.5 * base), len(homes))
-        wide = np.where(rng.random(len(x)) < outlying, room.WIDE, 1.0)
-        y = x @ np.concatenate([mean, u.ravel()]) + np.einsum("ij,ij->i", z, v[unit])
-        y = y + np.sqrt(variance[unit] * wide) * rng.standard_normal(len(x))
-        told = room.Panel(
-            panel.frame.with_columns(change=pl.Series(y)), panel.exposure, panel.growth, panel.currency, panel.hosts
+        base, outlying = rng.exponential(kernel.BASE, 2), rng.beta(*kernel.OUTLYING)
+        variance = 1 / rng.gamma(kernel.SHAPE, 1 / (kernel.SHAPE * base[kind]))
+        shared_sd = np.abs(rng.standard_cauchy(2)) * kernel.SHARED_SCALE
+        phi, rough = rng.choice(kernel.PERSISTENCE), roughness(rng)
+        log = rng.normal(0, rough / np.sqrt(1 - phi**2), (2, 1)) * np.ones((2, when.max() + 1))
+        for t in range(1, log.shape[1]):
+            log[:, t] = phi * log[:, t - 1] + rough * rng.standard_normal(2)
+        shared = rng.normal(0, shared_sd[:, None], log.shape)
+        wide = np.where(rng.random(len(x)) < outlying, kernel.WIDE, 1.0)
+        at = kind[which], when
+        y = x @ np.concatenate([mean, u.ravel()]) + np.einsum("ij,ij->i", z, v[unit]) + shared[at]
+        y = y + np.sqrt(variance[which] * wide * np.exp(log[at])) * rng.standard_normal(len(x))
+        told = kernel.Panel(
+            frame.with_columns(change=pl.Series(y)), panel.exposure, panel.growth, panel.currency, panel.hosts
         )
-        d = room.fit(told, chains=1, draws=1200, warm=300, seed=n, check=False).draws
+        d = kernel.fit(told, chains=1, draws=1200, warm=300, seed=n, check=False).draws
         for name, truth, draws in (
             ("growth", mean[1], d["mean"][:, 1]),
             ("currency", mean[2], d["mean"][:, 2]),
             ("outlying", outlying, d["outlying"]),
-            ("base", base, d["base"][:, 0]),
+            ("base", base[0], d["base"][:, 0]),
+            ("base of reported", base[1], d["base"][:, 1]),
             ("host_sd", host_sd[1], d["host_sd"][:, 1]),
             ("receiver_sd", receiver_sd[1], d["receiver_sd"][:, 1]),
             ("one host", mean[1] + u[0, 0], d["mean"][:, 1] + d["host"][:, 0, 0]),
+            ("shared_sd", shared_sd[1], d["shared_sd"][:, 1]),
+            ("one scale", np.sqrt(variance[0]), d["scale"][:, 0]),
+            ("last turbulence", log[0, -1], d["turbulence"][:, 0, -1]),
+            ("persistence", phi + rng.uniform(-0.01, 0.01), d["persistence"] + rng.uniform(-0.01, 0.01, 1200)),
+            (
+                "roughness",
+                rough * np.exp(rng.uniform(-0.06, 0.06)),
+                d["roughness"] * np.exp(rng.uniform(-0.06, 0.06, 1200)),
+            ),
         ):
-            ranks[name].append(int((draws[59::60] < truth).sum()))
+            ranks.setdefault(name, []).append(int((draws[59::60] < truth).sum()))
     odd = {name: uniformity(np.array(r), 20, bins=7) for name, r in ranks.items()}
     assert min(odd.values()) > 0.001, odd
 
@@ -265,7 +300,7 @@ def test_onward__equals_regression_with_dummies():
     x = rng.normal(size=len(who))
     y = 0.4 * x + rng.normal(size=12)[who] + rng.normal(size=15)[when] + 0.1 * rng.normal(size=len(who))
     who, when, x, y = who[keep], when[keep], x[keep], y[keep]
-    made = room.onward(y, x, who.astype(str).tolist(), when.tolist())
+    made = kernel.onward(y, x, who.astype(str).tolist(), when.tolist())
     dummies = np.column_stack([x, np.eye(12)[who], np.eye(15)[when][:, 1:]])
     assert made.multiplier == pytest.approx(np.linalg.lstsq(dummies, y, rcond=None)[0][0], abs=1e-8)
     assert abs(made.multiplier - 0.4) < 4 * made.se
@@ -273,7 +308,7 @@ def test_onward__equals_regression_with_dummies():
 
 def test_onward__nothing_changes():
     with pytest.raises(NoEvidence, match="never change"):
-        room.onward(np.ones(4), np.zeros(4), ["a", "a", "b", "b"], [1, 2, 1, 2])
+        kernel.onward(np.ones(4), np.zeros(4), ["a", "a", "b", "b"], [1, 2, 1, 2])
 
 
 # ---------------------------------------------------------------- shocks

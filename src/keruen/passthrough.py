@@ -17,7 +17,7 @@ import polars as pl
 import xarray as xr
 
 from keruen import store
-from keruen.errors import NoEvidence, VocabularyError
+from keruen.errors import NoEvidence, NotConverged, VocabularyError
 from keruen.estimators.corridors import matrix
 from keruen.estimators.passthrough import (
     OBSERVED,
@@ -356,6 +356,14 @@ def shocked(
     )
 
 
+def _settled(past: Panel, draws: int, seed: int) -> Elasticities:
+    """A fit; where few years make the chains slow, a second one three times as long."""
+    try:
+        return fit(past, draws=draws, seed=seed)
+    except NotConverged:
+        return fit(past, draws=3 * draws, warm=2 * draws, seed=seed)
+
+
 def shock(
     host: str | int,
     *,
@@ -387,7 +395,7 @@ def shock(
     as_of, seed
         As everywhere.
     draws
-        Kept of each of four chains; fewer may not settle, which raises.
+        Kept of each of four chains. If these do not settle, a second run three times as long must, or it raises.
     data
         From :func:`world`, to fetch it once for several shocks.
 
@@ -427,9 +435,9 @@ def shock(
     past = data.panel.rows(data.panel.frame["year"] < year)
     if fetched:
         said = {"year": year, "draws": draws, "seed": seed, "evidence": stamp(as_of=as_of), "as_of": str(as_of)}
-        model = kept("elasticities", said, lambda: fit(past, draws=draws, seed=seed))
+        model = kept("elasticities", said, lambda: _settled(past, draws, seed))
     else:
-        model = fit(past, draws=draws, seed=seed)
+        model = _settled(past, draws, seed)
     rows = shocked(model, code, growth, currency, exposure, chosen, year=year, seed=seed)
     rows = rows.join(depends.select("place", "dependence"), on="place", how="left", maintain_order="left")
     passed = _onward_of(data, until=year)

@@ -296,7 +296,10 @@ class _Turbulence:
 def _chain(
     y: Array, x: Array, z: Array, layout: _Layout, hosts: int, rng: np.random.Generator, warm: int, keep: int
 ) -> dict[str, Array]:
-    """One chain of the Gibbs sampler: pooled and host coefficients `x`, receivers' `z`, what is left by kind."""
+    """One chain of the Gibbs sampler: pooled and host coefficients `x`, receivers' `z`, what is left by kind.
+
+    Observations come sorted by kind and year.
+    """
     n, unit, series, group, cell = len(x), layout.unit, layout.series, layout.group, layout.cell
     units, kinds, cells = int(unit.max()) + 1, len(group), 2 * layout.years
     counts, sizes = np.bincount(series, minlength=kinds), np.bincount(group, minlength=2)
@@ -316,27 +319,36 @@ def _chain(
     order = np.argsort(unit, kind="stable")
     starts = np.concatenate([[0], np.flatnonzero(np.diff(unit[order])) + 1])
     present = unit[order][starts]
+    cell_starts = np.concatenate([[0], np.flatnonzero(np.diff(cell)) + 1])
     zz = (z[:, :, None] * z[:, None, :]).reshape(n, 9)[order]
     out: dict[str, list[Array]] = {}
     far = np.zeros(n)
     for step in range(warm + keep):
         w = np.exp(-rough.log).ravel()[cell] / (variance[series] * wide)
         precision = np.concatenate([1 / PRIOR_SD**2, np.tile(1 / host_var, hosts)])
-        rest = y - np.einsum("ij,ij->i", z, v[unit]) - shared[cell]
+        own = np.einsum("ij,ij->i", z, v[unit])
+        # The coefficients with what years share summed out, then what years share given them: growth is world-wide too.
+        sharp = np.bincount(cell, w, minlength=cells)
+        whole = sharp + 1 / shared_var[cell_kind]
         root = np.sqrt(w)
-        xw = x * root[:, None]
-        theta = _normal(xw.T @ xw + np.diag(precision), xw.T @ (root * rest) + precision * prior_mean, rng)
+        xw, yw = x * root[:, None], root * (y - own)
+        by_cell = np.add.reduceat(xw * root[:, None], cell_starts, axis=0) / np.sqrt(whole[told > 0])[:, None]
+        pull = np.bincount(cell, root * yw, minlength=cells)
+        theta = _normal(
+            xw.T @ xw - by_cell.T @ by_cell + np.diag(precision),
+            xw.T @ yw - by_cell.T @ (pull / np.sqrt(whole))[told > 0] + precision * prior_mean,
+            rng,
+        )
         fitted = x @ theta
+        pull = np.bincount(cell, w * (y - own - fitted), minlength=cells)
+        shared = np.where(alive, pull / whole + rng.standard_normal(cells) / np.sqrt(whole), 0.0)
+        shared, shared_var, shared_aux = _stretched(shared, shared_var, cell_kind, sharp, pull, rng)
         rest = y - fitted - shared[cell]
         a = np.add.reduceat(zz * w[order, None], starts, axis=0).reshape(-1, 3, 3)
         b = np.add.reduceat((z * (w * rest)[:, None])[order], starts, axis=0)
         v = rng.standard_normal((units, 3)) * np.sqrt(unit_var)
         v[present] = _normal(a + np.diag(1 / unit_var), b, rng)
         rest = y - fitted - np.einsum("ij,ij->i", z, v[unit])
-        sharp, pull = np.bincount(cell, w, minlength=cells), np.bincount(cell, w * rest, minlength=cells)
-        whole = sharp + 1 / shared_var[cell_kind]
-        shared = np.where(alive, pull / whole + rng.standard_normal(cells) / np.sqrt(whole), 0.0)
-        shared, shared_var, shared_aux = _stretched(shared, shared_var, cell_kind, sharp, pull, rng)
         e2 = (rest - shared[cell]) ** 2
         # What all receivers, or all years, share and the pooled mean may trade places without touching the fit.
         trade = 1 / (units / unit_var + 1 / PRIOR_SD**2)
@@ -443,7 +455,9 @@ def fit(
         group=np.array([_reported(s) for s in series], np.int64),
         year=when - when.min(),
     )
-    y = panel.frame["change"].to_numpy()
+    order = np.argsort(layout.cell, kind="stable")
+    layout = _Layout(layout.unit[order], layout.series[order], layout.group, layout.year[order])
+    y, x, z = panel.frame["change"].to_numpy()[order], x[order], z[order]
     seeds = np.random.default_rng(seed).spawn(chains)
     with threadpool_limits(1):  # the matrices are small: threads would wait for each other
         made = [_chain(y, x, z, layout, len(own), rng, warm, draws) for rng in seeds]
@@ -473,7 +487,7 @@ def fit(
             **{k: joined[k] for k in ("outlying", "base", "turbulence", "persistence", "roughness")},
         },
         outlier=panel.frame.select("receiver", "host", "year", "series", "change").with_columns(
-            p_outlier=pl.Series(np.mean([m["far"] for m in made], axis=0))
+            p_outlier=pl.Series(np.mean([m["far"] for m in made], axis=0)[np.argsort(order)])
         ),
         diagnostics=diagnostics,
         observations=n,

@@ -23,7 +23,9 @@ from typing import Any
 
 import polars as pl
 
+from keruen import money_matrix as matrices
 from keruen.estimators import corridors
+from keruen.estimators import passthrough as kernel
 
 money = import_module("keruen.remittances")
 power = import_module("keruen.leverage")
@@ -44,21 +46,21 @@ def timed(call: Callable[[], Any]) -> tuple[Any, float, float, float]:
 
 
 def speed() -> list[str]:
-    stocks = money.world_stocks(2021)
-    codes = [p.code for p in money.countries()]
+    stocks = matrices.world_stocks(2021)
+    codes = [p.code for p in matrices.countries()]
     stock = stocks["un-ims-2020"]
-    theirs = money.published_matrix("world-bank-remittances-2022-12")
+    theirs = matrices.published_matrix("world-bank-remittances-2022-12")
     inflows = theirs.sum("sending", skipna=True)
-    income, _, _ = money._income(2021, codes, None, "current")
+    income, _, _ = matrices._income(2021, codes, None, "current")
     base = power.ground(2021)
     data = passed.world()
     runs = (
         ("world matrix, kernel", "0.2 s", lambda: corridors.matrix(inflows, stock, income)),
-        ("world matrix from the evidence", "", lambda: money.remittance_matrix(2021)),
+        ("world matrix from the evidence", "", lambda: matrices.remittance_matrix(2021)),
         ("`remittances` of Tajikistan, 400 draws", "3 s", lambda: money.remittances("TJK")),
         ("leverage, six places, 1,000 draws", "", lambda: power.leverage(system="eurasia", base=base)),
         ("leverage, the world, 1,000 draws", "20 s", lambda: power.leverage(system="world", base=base)),
-        ("elasticities, 4 chains of 1,100", "", lambda: passed.fit(data.panel)),
+        ("elasticities, 4 chains of 1,100", "", lambda: kernel.fit(data.panel)),
     )
     lines = ["| what | CPU s | wall s | peak MB | asked |", "|---|--:|--:|--:|---|"]
     for name, asked, call in runs:
@@ -67,20 +69,20 @@ def speed() -> list[str]:
     return lines
 
 
-def matrices() -> list[str]:
+def nearness() -> list[str]:
     lines = [
         "| published | stock | method | incomes | correlation | of logarithms | mean log error | to be moved |",
         "|---|---|---|---|--:|--:|--:|--:|",
     ]
     tables: list[str] = []
     for release, edition in MATRICES:
-        theirs = money.published_matrix(release)
+        theirs = matrices.published_matrix(release)
         year = theirs.attrs["year"]
         inflows = theirs.sum("sending", skipna=True)
-        stock = money.world_stocks(year, editions=[edition])
+        stock = matrices.world_stocks(year, editions=[edition])
         kinds = (("stocks", "current"), ("incomes", "current"), ("ratha_shaw", "current"), ("ratha_shaw", "ppp"))
         for method, prices in kinds:
-            made = money.remittance_matrix(
+            made = matrices.remittance_matrix(
                 year, method=method, stock=stock, inflows=inflows.where(inflows > 0), prices=prices
             )
             near = corridors.compare_matrices(made, theirs)
@@ -101,7 +103,7 @@ def transfers() -> list[str]:
         "|---|--:|--:|--:|--:|",
     ]
     for year in (2011, 2013, 2014, 2015, 2016, 2017, 2018, 2019, 2020, 2021, 2022, 2023):
-        told = money.compare_with_transfers(money.remittance_matrix(year), year)
+        told = matrices.compare_with_transfers(matrices.remittance_matrix(year), year)
         told = told.filter(pl.col("log_ratio").is_finite()).unique(["place", "counterpart"], keep="first")
         if len(told) < 3:
             continue
@@ -114,7 +116,7 @@ def transfers() -> list[str]:
 
 
 def coverage(data: Any = None) -> list[str]:
-    made = passed.coverage((data or passed.world()).panel, range(2005, 2024))
+    made = kernel.coverage((data or passed.world()).panel, range(2005, 2024))
     lines = ["| year | changes | in 80% | in 95% | CRPS | CRPS of the past alone |", "|---|--:|--:|--:|--:|--:|"]
 
     def row(name: str, part: pl.DataFrame) -> str:
@@ -136,7 +138,7 @@ def main() -> None:
     how = "`OPENBLAS_NUM_THREADS=1 python benchmarks/remittances.py --coverage`"
     parts = ["# Remittances, leverage, pass-through", "", how]
     parts += ["", "## Speed", "", *speed()]
-    parts += ["", "## Against the published matrices", "", *matrices()]
+    parts += ["", "## Against the published matrices", "", *nearness()]
     parts += ["", "## Against transfers that banks reported (another quantity)", "", *transfers()]
     if asked.coverage:
         parts += ["", "## Coverage of pass-through, rolling origin 2005–2023", "", *coverage()]

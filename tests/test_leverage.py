@@ -9,7 +9,10 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keruen import access
+from keruen import network as graph
 from keruen.errors import NoEvidence, VocabularyError
+from keruen.estimators import leverage as kernel
 
 room = import_module("keruen.leverage")  # the package's own name is the function
 
@@ -56,7 +59,7 @@ def twin(p, w, d):
 @given(worlds())
 def test_leverages__equals_the_slow_twin(world):
     p, w, d = world
-    made = room.leverages(cube(d, "receiving", "sending"), cube(p, "birthplace", "residence"), cube(w, "place"))
+    made = kernel.leverages(cube(d, "receiving", "sending"), cube(p, "birthplace", "residence"), cube(w, "place"))
     np.testing.assert_allclose(made["gross"].isel(draw=0).values, twin(p, w, d), atol=1e-12)
     assert (made["gross"] >= 0).all()
     assert (made["gross"] <= made["dependence"] + 1e-12).all()
@@ -65,25 +68,25 @@ def test_leverages__equals_the_slow_twin(world):
 
 @given(PART, PART)
 def test_gross_leverage__zero_without_dependence_or_with_a_full_outside(d, outside):
-    assert room.gross_leverage(0.0, outside) == 0
-    assert room.gross_leverage(d, 1.0) == 0
-    assert 0 <= room.gross_leverage(d, outside) <= d
+    assert kernel.gross_leverage(0.0, outside) == 0
+    assert kernel.gross_leverage(d, 1.0) == 0
+    assert 0 <= kernel.gross_leverage(d, outside) <= d
 
 
 @given(PART, PART, PART, PART)
 def test_gross_leverage__monotone_in_dependence_and_outside(d, more, outside, wider):
-    assert room.gross_leverage(max(d, more), outside) >= room.gross_leverage(min(d, more), outside)
-    assert room.gross_leverage(d, max(outside, wider)) <= room.gross_leverage(d, min(outside, wider))
+    assert kernel.gross_leverage(max(d, more), outside) >= kernel.gross_leverage(min(d, more), outside)
+    assert kernel.gross_leverage(d, max(outside, wider)) <= kernel.gross_leverage(d, min(outside, wider))
 
 
 @settings(deadline=None)
 @given(worlds(), st.floats(1, 10))
 def test_outside__monotone_in_wages(world, factor):
     p, w, d = world
-    base = room.gross_leverage(d, room.outside_options(p, room.wage_ratios(w)))
+    base = kernel.gross_leverage(d, kernel.outside_options(p, kernel.wage_ratios(w)))
     better = w.copy()
     better[0] *= factor
-    other = room.gross_leverage(d, room.outside_options(p, room.wage_ratios(better)))
+    other = kernel.gross_leverage(d, kernel.outside_options(p, kernel.wage_ratios(better)))
     assert (other[:, 1:] <= base[:, 1:] + 1e-12).all()  # a better place elsewhere weakens every other holder
     assert (other[:, 0] >= base[:, 0] - 1e-12).all()  # and strengthens the one that pays more
 
@@ -98,14 +101,14 @@ def test_outside__more_people_where_pay_is_equal_weakens(world, part):
     moved = p.copy()
     moved[0, 3] += part * p[0, 0]
     moved[0, 0] -= part * p[0, 0]
-    before = room.gross_leverage(d, room.outside_options(p, room.wage_ratios(w)))[0, 2]
-    after = room.gross_leverage(d, room.outside_options(moved, room.wage_ratios(w)))[0, 2]
+    before = kernel.gross_leverage(d, kernel.outside_options(p, kernel.wage_ratios(w)))[0, 2]
+    after = kernel.gross_leverage(d, kernel.outside_options(moved, kernel.wage_ratios(w)))[0, 2]
     assert after <= before + 1e-12
 
 
 def test_outside__everyone_in_one_host_shows_no_other_way():
     p = np.array([[0.0, 0.0, 1.0], [0.1, 0.8, 0.1], [0.0, 0.0, 1.0]])
-    assert room.outside_options(p, room.wage_ratios([1.0, 2.0, 3.0]))[0, 2] == 0
+    assert kernel.outside_options(p, kernel.wage_ratios([1.0, 2.0, 3.0]))[0, 2] == 0
 
 
 def test_leverages__worked_example():
@@ -115,7 +118,7 @@ def test_leverages__worked_example():
     d = np.zeros((4, 4))
     d[3, 2] = 0.4
     w = np.array([800.0, 300.0, 1000.0, 100.0])
-    made = room.leverages(cube(d, "receiving", "sending"), cube(p, "birthplace", "residence"), cube(w, "place"))
+    made = kernel.leverages(cube(d, "receiving", "sending"), cube(p, "birthplace", "residence"), cube(w, "place"))
     kept = (0.01 * 0.8 + 0.90 * 0.1) / 0.91
     assert made["gross"].sel(over="TJK", holder="RUS").item() == pytest.approx(0.4 * (1 - kept))
     assert made["gross"].sel(over="TJK", holder="KAZ").item() == 0
@@ -123,8 +126,8 @@ def test_leverages__worked_example():
 
 def test_leverages__net_takes_the_holder_s_own_dependence():
     p, d, w = np.full((3, 3), 1 / 3), np.full((3, 3), 0.2), np.ones(3) * 5
-    c = room.own_dependence(np.full((3, 3), 10.0), [100.0, 200.0, 400.0], labour_share=0.5, replaceable=0.2)
-    made = room.leverages(
+    c = kernel.own_dependence(np.full((3, 3), 10.0), [100.0, 200.0, 400.0], labour_share=0.5, replaceable=0.2)
+    made = kernel.leverages(
         cube(d, "receiving", "sending"), cube(p, "birthplace", "residence"), cube(w, "place"),
         cube(c, "receiving", "sending"),
     )  # fmt: skip
@@ -139,7 +142,7 @@ def test_leverages__the_world_a_thousand_times():
     p = rng.dirichlet(np.full(n, 0.2), (draws, n))
     d = rng.random((draws, n, n)) / n
     begun = process_time()
-    room.leverages(
+    kernel.leverages(
         xr.DataArray(d, dims=("draw", "receiving", "sending"), coords={"receiving": codes, "sending": codes}),
         xr.DataArray(p, dims=("draw", "birthplace", "residence"), coords={"birthplace": codes, "residence": codes}),
         xr.DataArray(rng.lognormal(9, 1, n), dims="place", coords={"place": codes}),
@@ -165,7 +168,7 @@ def test_leverages__bad_input(change, error, words):
             array[0, 1] = change[name]
     w[0] = change.get("w", 1.0)
     with pytest.raises(error, match=words):
-        room.leverages(
+        kernel.leverages(
             cube(d, "receiving", "sending"), cube(p, "birthplace", "residence"), cube(w, "place"),
             cube(c, "receiving", "sending"),
         )  # fmt: skip
@@ -174,7 +177,7 @@ def test_leverages__bad_input(change, error, words):
 def test_leverages__absent_stays_absent():
     d = np.full((3, 3), 0.1)
     d[1] = np.nan
-    made = room.leverages(
+    made = kernel.leverages(
         cube(d, "receiving", "sending"),
         cube(np.full((3, 3), 1 / 3), "birthplace", "residence"),
         cube(np.ones(3), "place"),
@@ -191,24 +194,24 @@ def test_ranks__probabilities_over_draws():
         [[0.1, 0.3, 0.2, np.nan], [0.25, 0.3, 0.2, 1.0], [0.1, 0.05, 0.2, 1.0]],
         dims=("draw", "over"), coords={"over": CODES},
     )  # fmt: skip
-    made = room.ranks(values)
+    made = kernel.ranks(values)
     assert list(made["over"].values) == ["KAZ", "KGZ", "RUS"]
     assert made["p_first"].values.tolist() == pytest.approx([0, 2 / 3, 1 / 3])
     assert made["p_last"].values.tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3])
     assert made["rank"].sel(over="KGZ").item() == 1
     with pytest.raises(NoEvidence, match="nothing to rank"):
-        room.ranks(values * np.nan)
+        kernel.ranks(values * np.nan)
 
 
 def test_ranks__ties_share_their_chance():
-    made = room.ranks(xr.DataArray([[0.0, 0.0, 1.0]], dims=("draw", "over"), coords={"over": CODES[:3]}))
+    made = kernel.ranks(xr.DataArray([[0.0, 0.0, 1.0]], dims=("draw", "over"), coords={"over": CODES[:3]}))
     assert made["p_last"].values.tolist() == [0.5, 0.5, 0.0]
 
 
 def test_sent_home__needs_a_part_of_one():
-    assert room.sent_home(0.5, [10.0, 20.0], 4.0)["income"].tolist() == [5, 10]
+    assert kernel.sent_home(0.5, [10.0, 20.0], 4.0)["income"].tolist() == [5, 10]
     with pytest.raises(VocabularyError, match="20%"):
-        room.sent_home(20, 1.0, 1.0)
+        kernel.sent_home(20, 1.0, 1.0)
 
 
 def inputs(**changes):
@@ -218,13 +221,15 @@ def inputs(**changes):
         "gdp": (6.7e9, 6.7e9, 6.7e9),
     } | changes  # fmt: skip
     return [
-        room.Input(name=n, value=v, low=lo, high=hi, unit="", because="a test") for n, (v, lo, hi) in base.items() if v
+        access.Input(name=n, value=v, low=lo, high=hi, unit="", because="a test")
+        for n, (v, lo, hi) in base.items()
+        if v
     ]
 
 
 def test_access_price__a_point_is_the_product():
     points = {n: (v, v, v) for n, v in [("stock", 500_000), ("working_share", 0.6), ("permit_cost", 58_000)]}
-    made = room.access_price(
+    made = access.access_price(
         "KGZ",
         "RUS",
         2015,
@@ -239,16 +244,16 @@ def test_access_price__a_point_is_the_product():
 
 
 def test_access_price__intervals_seeded_and_lacking_inputs():
-    one = room.access_price("KGZ", "RUS", 2015, inputs(), rng=np.random.default_rng(1))
-    two = room.access_price("KGZ", "RUS", 2015, inputs(), rng=np.random.default_rng(1))
+    one = access.access_price("KGZ", "RUS", 2015, inputs(), rng=np.random.default_rng(1))
+    two = access.access_price("KGZ", "RUS", 2015, inputs(), rng=np.random.default_rng(1))
     assert one.table.equals(two.table)
     assert (one.table["low80"] < one.table["usd"]).all()
     with pytest.raises(NoEvidence, match="needs permit_cost"):
-        room.access_price("KGZ", "RUS", 2015, inputs(permit_cost=(0, 0, 0)), rng=np.random.default_rng(1))
+        access.access_price("KGZ", "RUS", 2015, inputs(permit_cost=(0, 0, 0)), rng=np.random.default_rng(1))
     with pytest.raises(VocabularyError, match="needs a reason"):
-        room.Input(name="stock", value=1, low=0, high=2, unit="", because=" ")
+        access.Input(name="stock", value=1, low=0, high=2, unit="", because=" ")
     with pytest.raises(VocabularyError, match="lies outside"):
-        room.Input(name="stock", value=3, low=0, high=2, unit="", because="x")
+        access.Input(name="stock", value=3, low=0, high=2, unit="", because="x")
 
 
 # ---------------------------------------------------------------- the network
@@ -267,7 +272,7 @@ def test_network__two_blocks_are_two_communities():
     r[1, 2], r[1, 0], r[0, 2] = 10, 2, 5
     r[3, 4], r[5, 4], r[5, 3] = 10, 5, 1
     r[0, 4] = 0.1
-    made = room.network(money(r, codes), seeds=5)
+    made = graph.network(money(r, codes), seeds=5)
     assert {frozenset(c) for c in made.communities} == {
         frozenset({"KAZ", "KGZ", "RUS"}),
         frozenset({"MEX", "USA", "GTM"}),
@@ -281,25 +286,25 @@ def test_network__two_blocks_are_two_communities():
 def test_network__negative_corridor():
     pytest.importorskip("networkx")
     with pytest.raises(VocabularyError, match="never a balance"):
-        room.network(money([[0, -1], [1, 0]], ["KAZ", "KGZ"]))
+        graph.network(money([[0, -1], [1, 0]], ["KAZ", "KGZ"]))
 
 
 @given(st.lists(st.floats(0, 100), min_size=9, max_size=9).filter(lambda x: sum(x[1:4]) > 1e-6))
 def test_reciprocity__between_none_and_all(cells):
     r = np.array(cells).reshape(3, 3)
-    told = room.reciprocity(r)
+    told = graph.reciprocity(r)
     assert 0 <= told <= 1 + 1e-12
-    assert room.reciprocity(r + r.T) == pytest.approx(1)
+    assert graph.reciprocity(r + r.T) == pytest.approx(1)
 
 
 def test_closed_node__loss_after_people_moved_on():
-    lost = room.closed_node([[0, 10.0], [4.0, 0]], [[0, 0.25], [0.5, 0]], 1)
+    lost = graph.closed_node([[0, 10.0], [4.0, 0]], [[0, 0.25], [0.5, 0]], 1)
     assert lost.tolist() == [7.5, 0]
 
 
 def test_dominant__more_than_half():
-    assert room.dominant({"RUS": 1.0, "KAZ": 1.0}) is None
-    assert room.dominant({}) is None
+    assert graph.dominant({"RUS": 1.0, "KAZ": 1.0}) is None
+    assert graph.dominant({}) is None
 
 
 # ---------------------------------------------------------------- on the packaged evidence
@@ -359,7 +364,7 @@ def test_leverage_over_time__by_year_and_edition():
 
 @pytest.mark.packaged
 def test_union_price__kyrgyz_accession():
-    told = room.union_price()
+    told = access.union_price()
     given_ = {i.name: i for i in told.inputs}
     assert given_["stock"].value == 507_400
     assert given_["stock"].ids
@@ -368,10 +373,10 @@ def test_union_price__kyrgyz_accession():
     parts = {r["part"]: r for r in told.table.iter_rows(named=True)}
     assert parts["bans"]["usd"] == 0
     assert 0.1e9 < parts["permits"]["low80"] < parts["permits"]["usd"] < parts["permits"]["high80"] < 0.6e9
-    more = room.union_price(banned=(20_000, 10_000, 40_000), because="a test")
+    more = access.union_price(banned=(20_000, 10_000, 40_000), because="a test")
     assert more.table["usd"][2] > told.table["usd"][2]
     with pytest.raises(NoEvidence, match="Nobody counted the citizens of MEX"):
-        room.union_price("MEX")
+        access.union_price("MEX")
 
 
 @pytest.mark.packaged

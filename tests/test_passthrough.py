@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from keruen import passthrough as room
 from keruen.errors import NoEvidence, VocabularyError
 from keruen.estimators import passthrough as kernel
+from keruen.estimators import turbulence
 
 HOSTS = ("RUS", "USA", "DEU")
 HOMES = ("TJK", "KGZ", "UZB", "MEX", "GTM", "TUR", "POL", "ARM", "HND", "SLV", "MDA", "UKR")
@@ -222,8 +223,8 @@ def test_fit__intervals_hold_the_truth_in_many_worlds():
 
 def roughness(rng):
     """From its prior: half-normal, on the sampler's grid."""
-    mass = kernel.ROUGHNESS * np.exp(-(kernel.ROUGHNESS**2) / 2 / kernel.ROUGHNESS_SD**2)
-    return rng.choice(kernel.ROUGHNESS, p=mass / mass.sum())
+    mass = turbulence.ROUGHNESS * np.exp(-(turbulence.ROUGHNESS**2) / 2 / turbulence.ROUGHNESS_SD**2)
+    return rng.choice(turbulence.ROUGHNESS, p=mass / mass.sum())
 
 
 @pytest.mark.slow
@@ -253,7 +254,7 @@ def test_fit__truth_from_the_prior_ranks_uniformly():
         base, outlying = rng.exponential(kernel.BASE, 2), rng.beta(*kernel.OUTLYING)
         variance = 1 / rng.gamma(kernel.SHAPE, 1 / (kernel.SHAPE * base[kind]))
         shared_sd = np.abs(rng.standard_cauchy(2)) * kernel.SHARED_SCALE
-        phi, rough = rng.choice(kernel.PERSISTENCE), roughness(rng)
+        phi, rough = rng.choice(turbulence.PERSISTENCE), roughness(rng)
         log = rng.normal(0, rough / np.sqrt(1 - phi**2), (2, 1)) * np.ones((2, when.max() + 1))
         for t in range(1, log.shape[1]):
             log[:, t] = phi * log[:, t - 1] + rough * rng.standard_normal(2)

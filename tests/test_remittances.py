@@ -11,7 +11,9 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keruen import store
+from keruen import money_matrix as matrices
+from keruen import shares as share
+from keruen import store, yearly
 from keruen.contract import claims, ids
 from keruen.errors import FaultyTable, InfeasibleMargins, NoEvidence, VocabularyError
 from keruen.estimators import corridors
@@ -293,7 +295,7 @@ TAJIK = pl.concat(
 
 
 def test_yearly_transfers__sums_whole_years_only():
-    made = room.yearly_transfers(TAJIK)
+    made = yearly.yearly_transfers(TAJIK)
     told = {(r["year"], r["counterpart"]): r for r in made.iter_rows(named=True)}
     assert set(told) == {(2014, "RUS"), (2015, "ARM")}
     assert told[2015, "ARM"]["value"] == pytest.approx(1.2e8)
@@ -302,7 +304,7 @@ def test_yearly_transfers__sums_whole_years_only():
 
 
 def test_shares__every_pair_and_published_apart():
-    made = room.shares(TAJIK)
+    made = share.shares(TAJIK)
     one = made.filter(pl.col("year") == 2014)
     pairs = {(r["measure"], r["release"], r["gdp_release"]): r for r in one.iter_rows(named=True)}
     assert pairs["remittances_share_gdp", "wdi-2022", "wdi-2022"]["share_gdp"] == 37.1
@@ -316,37 +318,37 @@ def test_shares__every_pair_and_published_apart():
 
 
 def test_shares_within__says_whether_any_means_it():
-    told = room.shares_within(room.shares(TAJIK), 36, 38, "RUS")
+    told = share.shares_within(share.shares(TAJIK), 36, 38, "RUS")
     assert "none of them means money from Russia" in told.sentence
     assert told.rows.filter("within").height == 3  # 37.1 published, 3.4/9.1 = 37.4, 3.4/9.2 = 37.0
-    wide = room.shares_within(room.shares(TAJIK), 36, 43, "RUS")
+    wide = share.shares_within(share.shares(TAJIK), 36, 43, "RUS")
     assert "mean money from Russia" in wide.sentence
-    assert "0 lie within" in room.shares_within(room.shares(TAJIK), 90, 95, "RUS").sentence
+    assert "0 lie within" in share.shares_within(share.shares(TAJIK), 90, 95, "RUS").sentence
     with pytest.raises(VocabularyError, match="lower end first"):
-        room.shares_within(room.shares(TAJIK), 38, 36)
+        share.shares_within(share.shares(TAJIK), 38, 36)
 
 
 def test_shares__one_place_at_a_time():
     other = TAJIK.head(1).with_columns(place=pl.lit("KGZ"))
     with pytest.raises(VocabularyError, match="one place's GDP"):
-        room.shares(pl.concat([TAJIK, other]))
+        share.shares(pl.concat([TAJIK, other]))
 
 
 def test_yearly_stocks__between_points_and_beyond():
     rows = [(d, d, v, "TJK") for d, v in ((date(2010, 7, 1), 100.0), (date(2020, 7, 1), 200.0))]
     table = claimed("stock", rows, "un-ims-2020", basis="mixed").with_columns(place=pl.lit("RUS"))
     for year, value in ((2005, 100), (2015, 150), (2018, 180), (2024, 200)):
-        made = room.yearly_stocks(table, year, CODES)["un-ims-2020"]
+        made = yearly.yearly_stocks(table, year, CODES)["un-ims-2020"]
         assert made.sel(birthplace="TJK", residence="RUS").item() == pytest.approx(value)
         assert made.sel(birthplace="KGZ", residence="RUS").item() == 0
 
 
 def test_filled_incomes__by_subregion_and_told():
-    made, filled = room.filled_incomes({"KAZ": 10000.0, "KGZ": 1000.0, "UZB": 2000.0}, ["KAZ", "TJK"])
+    made, filled = yearly.filled_incomes({"KAZ": 10000.0, "KGZ": 1000.0, "UZB": 2000.0}, ["KAZ", "TJK"])
     assert made.values.tolist() == [10000, 2000]
     assert filled == ["TJK"]
     with pytest.raises(NoEvidence, match="or of any place near it"):
-        room.filled_incomes({}, ["KAZ"])
+        yearly.filled_incomes({}, ["KAZ"])
 
 
 # ---------------------------------------------------------------- on the packaged evidence
@@ -370,10 +372,10 @@ def test_remittances__tajikistan_keeps_three_things_apart():
 
 @pytest.mark.packaged
 def test_shares__kyrgyzstan_2018_and_russia_s_part_of_tajik_product():
-    made = room.shares(store.evidence("KGZ", room.MONEY)).filter(pl.col("year") == 2018)
+    made = share.shares(store.evidence("KGZ", share.MONEY)).filter(pl.col("year") == 2018)
     told = made.filter((pl.col("measure") == "remittances_share_gdp") & ~pl.col("derived"))
     assert told["share_gdp"].round(1).to_list() == [32.5]
-    rows = room.shares(store.evidence("TJK", room.MONEY)).filter(
+    rows = share.shares(store.evidence("TJK", share.MONEY)).filter(
         (pl.col("measure") == "money_transfers") & (pl.col("gdp_release") == "world-bank-wdi-2026")
     )
     got = {r["year"]: round(r["share_gdp"], 1) for r in rows.sort("value_usd", descending=True).iter_rows(named=True)}
@@ -382,7 +384,7 @@ def test_shares__kyrgyzstan_2018_and_russia_s_part_of_tajik_product():
 
 @pytest.mark.packaged
 def test_share_search__no_37_percent_came_from_russia():
-    found = room.share_search("TJK", 36, 38, sender="RUS")
+    found = share.share_search("TJK", 36, 38, sender="RUS")
     assert not found.rows.filter("within").is_empty()
     assert "none of them means money from Russia" in found.sentence
 
@@ -393,9 +395,9 @@ def test_remittance_matrix__near_the_published_ones():
         ("world-bank-remittances-2018-04", "un-ims-2017", 0.98),
         ("world-bank-remittances-2022-12", "un-ims-2020", 0.99),
     ):
-        theirs = room.published_matrix(release)
+        theirs = matrices.published_matrix(release)
         inflows = theirs.sum("sending", skipna=True)
-        made = room.remittance_matrix(
+        made = matrices.remittance_matrix(
             theirs.attrs["year"], edition=edition, inflows=inflows.where(inflows > 0), prices="ppp"
         )
         near = corridors.compare_matrices(made, theirs)
@@ -408,23 +410,23 @@ def test_remittance_matrix__near_the_published_ones():
 
 @pytest.mark.packaged
 def test_remittance_matrix__draws_and_what_was_known():
-    made = room.remittance_matrix(2016, draws=8, as_of="2018-05-03")
+    made = matrices.remittance_matrix(2016, draws=8, as_of="2018-05-03")
     assert set(made.attrs["editions"]) == {"un-ims-2015", "un-ims-2017"}
     assert made.sizes["draw"] == 8
-    stock = next(iter(room.world_stocks(2016, editions=["un-ims-2017"]).values()))
-    mine = room.remittance_matrix(2016, stock=stock, draws=8)
+    stock = next(iter(matrices.world_stocks(2016, editions=["un-ims-2017"]).values()))
+    mine = matrices.remittance_matrix(2016, stock=stock, draws=8)
     assert mine.sizes["draw"] == 8
     assert mine.attrs["editions"] == ["own"]
-    again = room.remittance_matrix(2016, draws=8, as_of="2018-05-03")
+    again = matrices.remittance_matrix(2016, draws=8, as_of="2018-05-03")
     np.testing.assert_array_equal(made.values, again.values)
     with pytest.raises(NoEvidence, match="received in 2017"):  # it came out after that day
-        room.remittance_matrix(2017, as_of="2018-05-03")
+        matrices.remittance_matrix(2017, as_of="2018-05-03")
     with pytest.raises(NoEvidence, match="No edition of the stock"):
-        room.world_stocks(1970)
+        matrices.world_stocks(1970)
     with pytest.raises(VocabularyError, match="not an edition"):
-        room.remittance_matrix(2017, edition="un-ims-2024", as_of="2018-05-03")
+        matrices.remittance_matrix(2017, edition="un-ims-2024", as_of="2018-05-03")
     with pytest.raises(VocabularyError, match="not a price level"):
-        room.remittance_matrix(2017, prices="pppp")
+        matrices.remittance_matrix(2017, prices="pppp")
 
 
 @pytest.mark.packaged
@@ -435,6 +437,6 @@ def test_remittances__nobody_reported():
 
 @pytest.mark.packaged
 def test_ranking__tajikistan_is_among_the_first():
-    told = room.ranking("TJK", since=2014, until=2014)
+    told = share.ranking("TJK", since=2014, until=2014)
     assert told["rank"].max() <= 3
     assert told["of"].min() > 100

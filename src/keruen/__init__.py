@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from keruen.flows import flows as flows
     from keruen.labour import labour as labour
     from keruen.leverage import leverage as leverage
+    from keruen.money_matrix import remittance_matrix as remittance_matrix
     from keruen.passthrough import shock as shock
     from keruen.places import place as place
     from keruen.places import system as system
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from keruen.reconcile import claims_from_series as claims_from_series
     from keruen.reconcile import reconcile as reconcile
     from keruen.reconcile import sensitivity as sensitivity
-    from keruen.remittances import remittance_matrix as remittance_matrix
     from keruen.remittances import remittances as remittances
     from keruen.score import score_flows as score_flows
     from keruen.snapshot import covariates as covariates
@@ -63,7 +63,7 @@ _PUBLIC = {
     "outlier": "tipping",
     "place": "places",
     "reconcile": "reconcile",
-    "remittance_matrix": "remittances",
+    "remittance_matrix": "money_matrix",
     "remittances": "remittances",
     "revisions": "disagreement",
     "score_flows": "score",

@@ -34,9 +34,11 @@ from keruen.estimators.passthrough import (
     weighted,
 )
 from keruen.kept import kept, stamp
+from keruen.money_matrix import newest_edition
 from keruen.places import countries
 from keruen.places import place as one_place
-from keruen.remittances import filled_incomes, latest, newest_edition, yearly_stocks, yearly_transfers
+from keruen.provenance import cite
+from keruen.yearly import filled_incomes, latest, yearly_stocks, yearly_transfers
 
 COVERED = 0.8
 """Part of a receiver's hosts, by weight, whose growth and currency must be known."""
@@ -336,7 +338,7 @@ def shocked(
     corridor = predict(model, Panel(frame, one, g, e, codes), seed=seed, noise=False)
     whole = corridor * share  # the other hosts do not change
     noise = predict(model, Panel(frame, 0 * one, 0 * g, 0 * e, codes), seed=seed)
-    year = whole + noise
+    passed = whole + noise
     lone = pl.Series("series", [f"{host}>{x}" for x in receivers])
     reported = predict(model, Panel(frame.with_columns(lone), one, g, e, codes), seed=seed)
 
@@ -350,7 +352,7 @@ def shocked(
             pl.Series("exposure", 100 * share),
             *told(corridor, "corridor", "corridor_low80", "corridor_high80"),
             *told(whole, "change", "change_low80", "change_high80"),
-            *told(year, "median", "low80", "high80"),
+            *told(passed, "median", "low80", "high80"),
             *told(reported, "reported_median", "reported_low80", "reported_high80"),
         ]
     )
@@ -505,8 +507,6 @@ def _onward_of(data: World, until: int) -> Onward:
 
 def told(found: Shock) -> dict[str, Any]:
     """A shock as plain data: what was put in, what is expected of each receiver, what happened, and the sources."""
-    from keruen.provenance import cite
-
     known = store.cards()
     return {
         "host": found.host,

@@ -43,7 +43,8 @@ def remittances(
 
     `keruen remittances TJK --share 36 38 --sender RUS`
     """
-    from keruen.remittances import remittances, share_search, told
+    from keruen.remittances import remittances, told
+    from keruen.shares import share_search
 
     if share is not None:
         found = share_search(place, *share, sender=sender, as_of=as_of)

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from keruen.errors import NoEvidence
+from keruen.estimators.turbulence import Turbulence
 from keruen.posterior import diagnose
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 WIDE = 25.0
 """Variance of an outlier year over that of an ordinary one: five times the standard deviation."""
@@ -42,13 +42,6 @@ SHARED_SCALE = 0.05
 
 SHAPE = 2.5
 """Of the inverse gamma law by which the residual variances of a kind's series differ."""
-
-PERSISTENCE = np.linspace(0.0, 0.98, 50)
-ROUGHNESS = np.geomspace(0.05, 2.0, 40)
-"""Grids of the turbulence: how much of it lasts to the next year, and the spread of what comes new."""
-
-ROUGHNESS_SD = 0.5
-"""Of the half-normal prior of that spread; the persistence is uniform."""
 
 BASE = 0.1
 """Mean of the exponential prior of a kind's typical residual variance."""
@@ -166,6 +159,11 @@ def _spread(sums: Array, n: Any, auxiliary: Array, rng: np.random.Generator, sca
     return variance, auxiliary
 
 
+def _sums(at: Index, values: Any, size: int) -> Array:
+    """Sums of values by where they belong."""
+    return np.asarray(np.bincount(at, values, minlength=size), float)
+
+
 def _normal(precision: Array, shift: Array, rng: np.random.Generator) -> Array:
     """Draws from normals told by precision and shift, batched."""
     factor = np.linalg.cholesky(precision)
@@ -181,7 +179,7 @@ def _stretched(
     for reach in (0.3, 1.0, 1.0):
         by = reach * rng.standard_normal(2)
         wanted = shared * np.exp(by)[kind]
-        fit = np.bincount(kind, pull * (wanted - shared) - sharp * (wanted**2 - shared**2) / 2, minlength=2)
+        fit = _sums(kind, pull * (wanted - shared) - sharp * (wanted**2 - shared**2) / 2, 2)
         prior = np.log1p(variance / SHARED_SCALE**2) - np.log1p(variance * np.exp(2 * by) / SHARED_SCALE**2)
         taken = np.log(rng.random(2)) < fit + prior + by
         variance = np.where(taken, variance * np.exp(2 * by), variance)
@@ -213,86 +211,6 @@ class _Layout:
         return self.kind * self.years + self.year
 
 
-@dataclass(slots=True)
-class _Turbulence:
-    """The log variance that a kind's reports share in a year: log κ[k, t] = φ log κ[k, t−1] + normal, of mean nought.
-
-    A kind's years begin with its first report. `later` and `followed` mark those with a year before and after them.
-    """
-
-    alive: Mask
-    log: Array
-    persistence: float = 0.5
-    variance: float = 0.1
-    later: Mask = field(init=False)
-    followed: Mask = field(init=False)
-
-    def __post_init__(self) -> None:
-        years = np.arange(self.alive.shape[1])
-        self.later = self.alive & np.roll(self.alive, 1, axis=1) & (years > 0)
-        self.followed = self.alive & (years < len(years) - 1)
-
-    def step(self, counts: Array, squares: Array, rng: np.random.Generator) -> None:
-        """Metropolis steps for every year, even years and then odd ones, for neighbours hang on each other."""
-        later, followed, phi = self.later, self.followed, self.persistence
-        reach = 2.4 / np.sqrt(counts / 2 + (1 + phi**2) / self.variance)
-        for parity in (0, 1):
-            moves = self.alive & (np.arange(counts.shape[1]) % 2 == parity)
-            before, after = np.roll(self.log, 1, axis=1), np.roll(self.log, -1, axis=1)
-
-            def density(log: Array, before: Array = before, after: Array = after) -> Array:
-                own = np.where(later, (log - phi * before) ** 2, (1 - phi**2) * log**2)
-                own = own + np.where(followed, (after - phi * log) ** 2, 0.0)
-                return np.asarray(-counts / 2 * log - squares / 2 * np.exp(-log) - own / 2 / self.variance, float)
-
-            wanted = self.log + reach * rng.standard_normal(counts.shape)
-            moves &= np.log(rng.random(counts.shape)) < density(wanted) - density(self.log)
-            self.log = np.where(moves, wanted, self.log)
-
-    def stretch(self, counts: Array, squares: Array, rng: np.random.Generator) -> None:
-        """Stretch all years together with their roughness: one hardly moves while the other stands still."""
-        at = int(np.abs(ROUGHNESS**2 - self.variance).argmin())
-        to = at + int(rng.integers(-6, 7))
-        if not 0 <= to < len(ROUGHNESS):
-            return
-        wanted = self.log * ROUGHNESS[to] / ROUGHNESS[at]
-
-        def density(log: Array, sd: float) -> float:
-            fit = -counts / 2 * log - squares / 2 * np.exp(-log)
-            return float(fit[self.alive].sum() - sd**2 / 2 / ROUGHNESS_SD**2 + np.log(sd))
-
-        if np.log(rng.random()) < density(wanted, ROUGHNESS[to]) - density(self.log, ROUGHNESS[at]):
-            self.log, self.variance = wanted, float(ROUGHNESS[to] ** 2)
-
-    def settle(self, rng: np.random.Generator) -> None:
-        """Persistence and roughness together, from their grids."""
-        log, before = np.where(self.alive, self.log, 0.0), np.roll(self.log, 1, axis=1)
-        first = self.alive & ~self.later
-        begin = float((log[first] ** 2).sum())
-        own, cross, past = (float(v[self.later].sum()) for v in (log**2, log * before, before**2))
-        phi, sd = PERSISTENCE[:, None], ROUGHNESS[None, :]
-        sums = (1 - phi**2) * begin + own - 2 * phi * cross + phi**2 * past
-        told = first.sum() / 2 * np.log(1 - phi**2) - self.alive.sum() * np.log(sd) - sums / 2 / sd**2
-        told = told - sd**2 / 2 / ROUGHNESS_SD**2 + np.log(sd)  # the grid is even in the logarithm
-        mass = np.exp(told - told.max())
-        i, j = np.unravel_index(int(rng.choice(mass.size, p=(mass / mass.sum()).ravel())), mass.shape)
-        self.persistence, self.variance = float(PERSISTENCE[i]), float(ROUGHNESS[j] ** 2)
-
-    def trade(self, base: Array, variance: Array, group: Index, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Move the level of a kind from its turbulence to its scales, which the data cannot tell apart, and back."""
-        phi, before = self.persistence, np.roll(self.log, 1, axis=1)
-        slope = np.where(self.later, 1 - phi, np.sqrt(1 - phi**2)) * self.alive
-        new = np.where(self.later, self.log - phi * before, np.sqrt(1 - phi**2) * self.log) * self.alive
-        for k in np.flatnonzero(self.alive.any(axis=1)):
-            sharp = (slope[k] ** 2).sum() / self.variance
-            by = -((slope[k] * new[k]).sum() / self.variance + 1) / sharp + rng.standard_normal() / np.sqrt(sharp)
-            if np.log(rng.random()) < base[k] * (1 - np.exp(-by)) / BASE:  # all but this is in the proposal
-                self.log[k] += by * self.alive[k]
-                base = np.where(np.arange(2) == k, base * np.exp(-by), base)
-                variance = np.where(group == k, variance * np.exp(-by), variance)
-        return base, variance
-
-
 def _chain(
     y: Array, x: Array, z: Array, layout: _Layout, hosts: int, rng: np.random.Generator, warm: int, keep: int
 ) -> dict[str, Array]:
@@ -305,7 +223,7 @@ def _chain(
     counts, sizes = np.bincount(series, minlength=kinds), np.bincount(group, minlength=2)
     told = np.bincount(cell, minlength=cells)
     by_year = np.asarray(told.reshape(2, -1), float)
-    rough = _Turbulence(np.cumsum(by_year, axis=1) > 0, np.zeros_like(by_year))
+    rough = Turbulence(np.cumsum(by_year, axis=1) > 0, np.zeros_like(by_year))
     alive = rough.alive.ravel()
     cell_kind, alive_of = np.repeat([0, 1], layout.years), rough.alive.sum(axis=1)
     prior_mean = np.concatenate([PRIOR_MEAN, np.zeros(2 * hosts)])
@@ -328,19 +246,19 @@ def _chain(
         precision = np.concatenate([1 / PRIOR_SD**2, np.tile(1 / host_var, hosts)])
         own = np.einsum("ij,ij->i", z, v[unit])
         # The coefficients with what years share summed out, then what years share given them: growth is world-wide too.
-        sharp = np.bincount(cell, w, minlength=cells)
+        sharp = _sums(cell, w, cells)
         whole = sharp + 1 / shared_var[cell_kind]
         root = np.sqrt(w)
         xw, yw = x * root[:, None], root * (y - own)
         by_cell = np.add.reduceat(xw * root[:, None], cell_starts, axis=0) / np.sqrt(whole[told > 0])[:, None]
-        pull = np.bincount(cell, root * yw, minlength=cells)
+        pull = _sums(cell, root * yw, cells)
         theta = _normal(
             xw.T @ xw - by_cell.T @ by_cell + np.diag(precision),
             xw.T @ yw - by_cell.T @ (pull / np.sqrt(whole))[told > 0] + precision * prior_mean,
             rng,
         )
         fitted = x @ theta
-        pull = np.bincount(cell, w * (y - own - fitted), minlength=cells)
+        pull = _sums(cell, w * (y - own - fitted), cells)
         shared = np.where(alive, pull / whole + rng.standard_normal(cells) / np.sqrt(whole), 0.0)
         shared, shared_var, shared_aux = _stretched(shared, shared_var, cell_kind, sharp, pull, rng)
         rest = y - fitted - shared[cell]
@@ -370,20 +288,20 @@ def _chain(
             wide = np.where(odd, WIDE, 1.0)
             ordinary = e2 / wide
             outlying = float(rng.beta(OUTLYING[0] + odd.sum(), OUTLYING[1] + n - odd.sum()))
-            around = np.bincount(cell, ordinary / variance[series], minlength=cells).reshape(2, -1)
+            around = _sums(cell, ordinary / variance[series], cells).reshape(2, -1)
             rough.step(by_year, around, rng)
             rough.stretch(by_year, around, rng)
-            squares = np.bincount(series, ordinary * np.exp(-rough.log).ravel()[cell], minlength=kinds)
+            squares = _sums(series, ordinary * np.exp(-rough.log).ravel()[cell], kinds)
             variance = 1 / rng.gamma(SHAPE + counts / 2, 1 / (SHAPE * base[group] + squares / 2))
-            sums = np.bincount(group, 1 / variance, minlength=2)
+            sums = _sums(group, 1 / variance, 2)
             base = rng.gamma(1 + sizes * SHAPE, 1 / (1 / BASE + SHAPE * sums))
-        base, variance = rough.trade(base, variance, group, rng)
+        base, variance = rough.trade(base, variance, group, BASE, rng)
         rough.settle(rng)
         if hosts:
             u = theta[3:].reshape(hosts, 2)
             host_var, host_aux = _spread((u**2).sum(axis=0), hosts, host_aux, rng, HOST_SCALE)
         unit_var, unit_aux = _spread((v**2).sum(axis=0), units, unit_aux, rng, RECEIVER_SCALE)
-        sums = np.bincount(cell_kind, shared**2, minlength=2)
+        sums = _sums(cell_kind, shared**2, 2)
         shared_var, shared_aux = _spread(sums, alive_of, shared_aux, rng, SHARED_SCALE)
         if step >= warm:
             far += odd

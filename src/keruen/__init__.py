@@ -14,6 +14,7 @@ from keruen import errors as errors
 from keruen._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from keruen.audit import audit as audit
     from keruen.brief import brief as brief
     from keruen.disagreement import compare as compare
     from keruen.disagreement import disagreement as disagreement
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 _PUBLIC = {
     "add": "store",
+    "audit": "audit",
     "breaks": "streams",
     "brief": "brief",
     "cite": "provenance",

@@ -22,6 +22,7 @@ class KeruenError(Exception):
         ├── ConceptError          the question is at fault
         │   ├── VocabularyError       a word, dimension, unit or option that Keruen does not know
         │   ├── BadDate               a day that cannot be read
+        │   ├── FaultyStatements      a set of statements that cannot be tested; lists all faults
         │   └── Incomparable          transitions meet movements, birthplace meets citizenship
         ├── ModelError            the model is at fault
         │   ├── InfeasibleMargins     no table of flows can have these totals
@@ -87,6 +88,24 @@ class VocabularyError(ConceptError):
 
 class BadDate(ConceptError):
     """A day that cannot be read."""
+
+
+class FaultyStatements(ConceptError):
+    """A set of statements cannot be tested as it stands. All faults are told at once.
+
+    Parameters
+    ----------
+    where
+        The file or set, as the user named it.
+    faults
+        One sentence a fault, with its line, its statement and the remedy.
+    """
+
+    def __init__(self, where: str, faults: Sequence[str]):
+        self.where = where
+        self.faults = list(faults)
+        head = f"{where}: {len(self.faults)} fault{'s' if len(self.faults) != 1 else ''}, nothing was tested."
+        super().__init__("\n".join([head, *(f"  - {fault}" for fault in self.faults)]))
 
 
 class Incomparable(ConceptError):

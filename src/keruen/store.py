@@ -27,7 +27,7 @@ from typing import Any
 
 import polars as pl
 
-from keruen import folders, snapshot
+from keruen import contract, folders, snapshot
 from keruen.contract import CONTENT, SCHEMA
 from keruen.errors import ConceptError, FaultyTable, NoEvidence, StoreError, VocabularyError, need
 from keruen.places import Place
@@ -766,11 +766,45 @@ def _wanted(of: str | Iterable[str] | pl.DataFrame) -> tuple[set[str], set[str],
     return wanted, optional, near
 
 
+def event_claims() -> pl.DataFrame:
+    """The timeline of policies and shocks in the form of claims, in the order of its table: what happened is ``text``."""
+    return _event_claims(snapshot.manifest()["version"])
+
+
+@cache
+def _event_claims(version: str) -> pl.DataFrame:
+    if "events" not in snapshot.manifest()["covariates"]:
+        return _named(contract.empty())
+    told = snapshot.covariates("events")
+    ends = pl.concat_str(pl.col("places").list.join(" "), pl.lit(" · "), pl.col("counterparts").list.join(" "))
+    return _named(
+        contract.claims(
+            told.select(
+                pl.col("places").list.first().fill_null("_WORLD").alias("place"),
+                pl.when(pl.col("counterparts").list.len() == 1)
+                .then(pl.col("counterparts").list.first())
+                .alias("counterpart"),
+                pl.col("date_start").alias("start"),
+                pl.col("date_end").alias("end"),
+                pl.col("description").alias("text"),
+                "release",
+                "known",
+                pl.col("source").alias("locator"),
+                ends.alias("note"),
+            ),
+            measure="event",
+            status="press",
+            known_basis="page",
+        )
+    )
+
+
 def _found(wanted: set[str], near: pl.Expr | None) -> pl.DataFrame:
     """Rows by id. An id begins with its release, so only rows of that release are named and compared."""
     mine = own([pl.col("id").is_in(list(wanted))]).with_columns(own=pl.lit(True))
-    pieces = [mine.clear(), mine]
-    left = wanted - set(mine["id"].to_list())
+    events = event_claims().filter(pl.col("id").is_in(list(wanted))).with_columns(own=pl.lit(False))
+    pieces = [mine.clear(), mine, events.select(mine.columns)]
+    left = wanted - set(mine["id"].to_list()) - set(events["id"].to_list())
     held = snapshot.manifest()
     keys = {key.rpartition(":")[0] for key in left} & set(held["releases"])
     asking = [pl.col("release").is_in(sorted(keys))] + ([near] if near is not None else [])

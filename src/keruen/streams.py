@@ -23,7 +23,7 @@ from keruen.labour import cards, regimes
 from keruen.places import place as one_place
 from keruen.provenance import day
 from keruen.snapshot import covariates
-from keruen.store import evidence
+from keruen.store import event_claims, evidence
 
 Array = NDArray[np.float64]
 
@@ -37,6 +37,17 @@ ROWS: dict[str, pl.DataType] = {
 }  # fmt: skip
 
 # ------------------------------------------------------------------ events
+
+
+def kinds() -> tuple[str, ...]:
+    """Kinds of events, from ``data/labour.toml``.
+
+    Examples
+    --------
+    >>> "amnesty" in kinds()
+    True
+    """
+    return tuple(sorted({c["kind"] for c in cards()["event_kind"]}))
 
 
 def events(
@@ -60,7 +71,7 @@ def events(
     -------
     kind, place, counterpart (codes separated by blanks), start, end (half-open), precision, description,
     expected_effect, source, verified (``read``, ``unverified``, ``statement on trial``), parameter (the named effect in
-    :func:`keruen.labour`), overlaps (other events of the kind at the time), known.
+    :func:`keruen.labour`), overlaps (other events of the kind at the time), known, id (which :func:`keruen.trace` knows).
 
     Raises
     ------
@@ -73,7 +84,7 @@ def events(
     >>> amnesties["start"].min().isoformat()
     '2006-08-01'
     """
-    table = covariates("events")
+    table = covariates("events").with_columns(event_claims()["id"])
     code = None if place is None else one_place(place).code
     if code is not None:
         table = table.filter(pl.col("places").list.contains(code) | pl.col("counterparts").list.contains(code))
@@ -98,6 +109,7 @@ def events(
             "expected_effect": r["expected_effect"], "source": r["source"],
             "verified": {"R": "read", "K": "unverified", "S": "statement on trial"}.get(r["verified"], r["verified"]),
             "parameter": _parameter(r["description"], r["places"], r["date_start"]), "known": r["known"],
+            "id": r["id"],
         })  # fmt: skip
     for r in rows:
         r["overlaps"] = sum(
@@ -124,9 +136,8 @@ def events(
     )
     found = pl.DataFrame(rows, schema_overrides={**schema, "start": pl.Date(), "end": pl.Date(), "known": pl.Date()})
     if kind is not None:
-        known = sorted({c["kind"] for c in cards()["event_kind"]})
-        if kind not in known:
-            raise VocabularyError(f"{kind!r} is not a kind of event. Known are: {', '.join(known)}.")
+        if kind not in kinds():
+            raise VocabularyError(f"{kind!r} is not a kind of event. Known are: {', '.join(kinds())}.")
         found = found.filter(pl.col("kind") == kind) if len(found) else found
     return found.sort("start", "kind") if len(found) else found
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from keruen._version import __version__
-from keruen.cli import evidence, flows, labour, lists, own, remittances, say, tipping  # noqa: F401 — importing a room's commands registers them
+from keruen.cli import audit, evidence, flows, labour, lists, own, remittances, say, tipping  # noqa: F401 — importing a room's commands registers them
 from keruen.cli.common import app
 from keruen.errors import KeruenError
 

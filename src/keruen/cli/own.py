@@ -57,16 +57,20 @@ def add(
 
 
 @app.command()
-def template(kind: Annotated[str, typer.Argument(help="evidence")] = "evidence") -> None:
-    """Print a template for figures of your own, ready to fill in.
+def template(kind: Annotated[str, typer.Argument(help="evidence or audit")] = "evidence") -> None:
+    """Print a template for figures or for statements of your own, ready to fill in.
 
     `keruen template evidence > mine.csv`
+
+    `keruen template audit > mine.toml`
     """
+    from keruen import statements
     from keruen.readers import template as columns
 
-    if kind != "evidence":
-        raise VocabularyError(f"There is no template {kind!r}. Take: keruen template evidence.")
-    sys.stdout.write(columns.template())
+    templates = {"evidence": columns.template, "audit": statements.template}
+    if kind not in templates:
+        raise VocabularyError(f"There is no template {kind!r}. Take: keruen template evidence, or template audit.")
+    sys.stdout.write(templates[kind]())
 
 
 @app.command()

@@ -1,0 +1,671 @@
+"""The tests a statement may be put to: each from claims or draws to a verdict, a probability and the evidence for it.
+
+Every kind is general: any place, measure, stream, definition, span and day.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from keruen import figures, store
+from keruen.disagreement import central
+from keruen.odds import date_between, earlier, joint_state, posterior_probability, rank_of_leverage, spread_of_turn
+from keruen.places import places as all_places
+from keruen.places import system as members_of
+from keruen.remittances import MONEY, shares, shares_within
+from keruen.statements import Test
+from keruen.streams import breaks, events, interrupted
+from keruen.vocabulary import measure as word
+from keruen.witnesses import (
+    COVER,
+    UNDETERMINED,
+    Day,
+    Finding,
+    Reading,
+    Side,
+    at_of,
+    bounds_of,
+    each_of,
+    found,
+    inside,
+    lineage_of,
+    made,
+    name_of,
+    named,
+    newest_of,
+    nobody,
+    peers_of,
+    readings,
+    side,
+    strip,
+    told_reading,
+    traced,
+    unit_of,
+    what_of,
+    when_of,
+    yearly,
+)
+from keruen.wording import Parts, Said, plural, span
+
+
+def level(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
+    """Is the figure between the bounds, by every lineage?"""
+
+    def one(place: str) -> Finding:
+        unit, start, end = word(args["measure"]).unit, args["start"], args["end"]
+        sides = []
+        for r in readings(day, args, place, start, end, hidden):
+            holds = inside(r.value, r.low, r.high, args)
+            sides.append(side(r, holds, _sentence(r, args, place, holds, unit), unit=unit))
+        title = f"{what_of(args)}, {named(place)}, {span(start, end)}"
+        return found(
+            sides,
+            pictures=strip(sides, args, title, unit),
+            lacking="" if sides else nobody(args, place, day, start, end),
+        )
+
+    return each_of(args, one)
+
+
+def _sentence(r: Reading, args: Mapping[str, Any], place: str, holds: bool | None, unit: str) -> Parts:
+    fits = {True: "fits", False: "does not fit", None: "leaves it open"}[holds]
+    return [
+        Said(name_of(r), "name", r.release), f": {what_of(args)} of {named(place)}, ", *at_of(r, args["start"], args["end"]),
+        ": ", *told_reading(r, unit), f" {unit_of(unit)}; {fits} “", Said(bounds_of(args, unit)), "”.",
+    ]  # fmt: skip
+
+
+def sign(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
+    """Is the total above nought, or below; or every year of it?"""
+    up = args["sign"] == "positive"
+    kind = "above nought" if up else "below nought"
+
+    def one(place: str) -> Finding:
+        unit, start, end = word(args["measure"]).unit, args["start"], args["end"]
+        sides, short = [], []
+        series = yearly(day, args, place, start, end, hidden)
+        whole = readings(day, args, place, start, end, hidden)
+        lines = [
+            (name_of(rs[-1]), [(r.rows[0]["start"].year, float(r.value or 0)) for r in rs]) for rs in series.values()
+        ]
+        if args.get("each") == "year":
+            for rs in series.values():
+                right = [r for r in rs if r.value is not None and (r.value > 0) == up and r.value != 0]
+                if len(right) == len(rs) < COVER * (end.year - start.year):
+                    short.append(f"{name_of(rs[-1])} tells {len(rs)} of the {end.year - start.year} years, too few.")
+                    continue
+                holds = len(right) == len(rs)
+                says: Parts = [
+                    Said(name_of(rs[-1]), "name", rs[-1].release), f": {what_of(args)} of {named(place)} is {kind} in ",
+                    made(len(right), "years", [row for r in rs for row in r.rows], text=f"{len(right)} of {len(rs)}"),
+                    f" {plural(len(rs), 'year')} told within ", when_of(start, end), ".",
+                ]  # fmt: skip
+                sides.append(side(rs[-1], holds, says, value=float(len(right)), unit="years", more=rs[:-1]))
+        else:
+            for r in whole:
+                if r.value is None:
+                    continue
+                says = [
+                    Said(name_of(r), "name", r.release), f": {what_of(args)} of {named(place)}, ", *at_of(r, start, end), ": ",
+                    *told_reading(r, unit), f" {unit_of(unit)}, {'above' if r.value > 0 else 'below' if r.value < 0 else 'at'} "
+                    "nought", *_years_right(series.get(r.lineage, []), kind, up), ".",
+                ]  # fmt: skip
+                sides.append(side(r, (r.value > 0) == up and r.value != 0, says, unit=unit))
+        title = f"{what_of(args)}, {named(place)}"
+        pictures: list[dict[str, Any]] = []
+        if lines:
+            pictures = [{"kind": "lines", "title": title, "unit": unit, "series": lines, "low": 0.0, "high": None}]
+        elif args.get("each") != "year":
+            bounds = {"low": 0.0} if up else {"high": 0.0}
+            pictures = strip(sides, bounds, f"{title}, {span(start, end)}", unit)
+        return found(
+            sides, pictures=pictures, lacking="" if sides else " ".join(short) or nobody(args, place, day, start, end)
+        )
+
+    return each_of(args, one)
+
+
+def _years_right(rs: Sequence[Reading], kind: str, up: bool) -> Parts:
+    if len(rs) < 2:
+        return []
+    right = sum(1 for r in rs if r.value and (r.value > 0) == up)
+    rows = [row for r in rs for row in r.rows]
+    return ["; ", made(right, "years", rows, text=f"{right} of {len(rs)}"), f" single years are {kind}"]
+
+
+def change(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
+    """Did the figure change as was said, by each lineage against itself?"""
+    before = args["before"]
+
+    def one(place: str) -> Finding:
+        unit = word(args["measure"]).unit
+        now = {r.lineage: r for r in readings(day, args, place, args["start"], args["end"], hidden)}
+        then = {r.lineage: r for r in readings(day, args, place, before["start"], before["end"], hidden)}
+        sides = []
+        for lineage in sorted(set(now) & set(then)):
+            a, b = then[lineage], now[lineage]
+            if a.value is None or b.value is None or (args["as"] == "ratio" and not a.value):
+                continue
+            moved = b.value / a.value if args["as"] == "ratio" else b.value - a.value
+            of = "ratio" if args["as"] == "ratio" else unit
+            holds = inside(moved, None, None, args)
+            says: Parts = [
+                Said(name_of(b), "name", b.release), f": {what_of(args)} of {named(place)}, from ", *told_reading(a, unit), " (",
+                *at_of(a, before["start"], before["end"]), ") to ", *told_reading(b, unit), " (", *at_of(b, args["start"], args["end"]),
+                "), ", "times " if of == "ratio" else "a change of ",
+                made(moved, of, [*a.rows, *b.rows], text=figures.spelt(moved, 2) if of == "ratio" else ""),
+                f"; {'fits' if holds else 'does not fit'} “", Said(bounds_of(args, of)), "”.",
+            ]  # fmt: skip
+            sides.append(side(b, holds, says, value=moved, unit=of, more=[a]))
+        title = f"{what_of(args)}, {named(place)}: {span(args['start'], args['end'])} against {span(before['start'], before['end'])}"
+        lacking = ""
+        if not sides:
+            first = (args["start"], args["end"]) if not now else (before["start"], before["end"])
+            lacking = nobody(args, place, day, *first)
+            if now and then:
+                lacking = (
+                    f"No one source tells {what_of(args)} of {named(place)} at both times, and sources are not mixed."
+                )
+        return found(sides, pictures=strip(sides, args, title, sides[0].unit if sides else ""), lacking=lacking)
+
+    return each_of(args, one)
+
+
+def _over(day: Day, args: Mapping[str, Any], place: str, hidden: frozenset[str]) -> list[Reading]:
+    """The quantity that one divides by; of several places, or of the world, their sum within one release."""
+    over = args["over"]
+    asked = {**{k: v for k, v in over.items() if k not in ("start", "end")}, "stream": over.get("stream", "all")}
+    start, end = over.get("start", args["start"]), over.get("end", args["end"])
+    where = over.get("place", (place,))
+    if where == "world":
+        other = over.get("counterpart", (None,))[0]
+        told_ = day.evidence(None, over["measure"], counterpart=other, stream=asked["stream"], hidden=hidden)
+        countries = [c for c, p in all_places().items() if p.kind == "country"]
+        where = sorted(set(told_["place"].to_list()) & set(countries))
+    by_place = [
+        {(r.lineage, r.release): r for r in readings(day, asked, c, start, end, hidden, every=True)} for c in where
+    ]
+    if over.get("place") != "world":
+        keys = set(by_place[0]).intersection(*by_place[1:])
+    else:  # who told nothing of it is not in the sum
+        keys = set().union(*by_place)
+    summed = []
+    for key in sorted(keys):
+        parts = [by[key] for by in by_place if key in by and by[key].value is not None]
+        rows = tuple(row for r in parts for row in r.rows)
+        if parts:
+            summed.append(replace(parts[0], value=sum(r.value or 0.0 for r in parts), rows=rows))
+    return newest_of(summed)
+
+
+def ratio(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
+    """Is one figure over another between the bounds?"""
+
+    def one(place: str) -> Finding:
+        unit = word(args["measure"]).unit
+        below = [r for r in _over(day, args, place, hidden) if r.value]
+        above = [r for r in readings(day, args, place, args["start"], args["end"], hidden) if r.value is not None]
+        sides = []
+        if below:
+            bottom = max(below, key=lambda r: r.known)
+            name = args["over"]["measure"]
+            for r in above:
+                value = float(r.value or 0) / float(bottom.value or 1)
+                holds = inside(value, None, None, args)
+                says: Parts = [
+                    Said(name_of(r), "name", r.release), f": {what_of(args)} of {named(place)}, ", *at_of(r, args["start"], args["end"]),
+                    ": ", *told_reading(r, unit), f" over {name.replace('_', ' ')} of ", *told_reading(bottom, word(name).unit),
+                    " (", Said(name_of(bottom), "name", bottom.release), ", ", *at_of(bottom, args["start"], args["end"]), ") is ",
+                    made(value, "ratio", [*r.rows, *bottom.rows], text=figures.spelt(value, 3 if abs(value) < 1 else 2)),
+                    f"; {'fits' if holds else 'does not fit'} “", Said(bounds_of(args, "ratio")), "”.",
+                ]  # fmt: skip
+                sides.append(side(r, holds, says, value=value, unit="ratio", more=[bottom]))
+        lacking = ""
+        if not sides:
+            over = args["over"]
+            lacking = (
+                nobody(args, place, day, args["start"], args["end"])
+                if not above
+                else nobody(
+                    over,
+                    over.get("place", (place,))[0],
+                    day,
+                    over.get("start", args["start"]),
+                    over.get("end", args["end"]),
+                )
+            )
+        title = f"{what_of(args)} over {args['over']['measure'].replace('_', ' ')}, {named(place)}"
+        return found(sides, pictures=strip(sides, args, title, "ratio"), lacking=lacking)
+
+    return each_of(args, one)
+
+
+def share(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
+    """Is the part of some counterparts, or of a group, in the total between the bounds?"""
+
+    def one(place: str) -> Finding:
+        unit = word(args["measure"]).unit
+        whole = {k: v for k, v in args.items() if k not in ("counterpart", "group", "basis")}
+        part = readings(day, args, place, args["start"], args["end"], hidden, every=True)
+        total = readings(day, whole, place, args["start"], args["end"], hidden, every=True)
+        pairs = []
+        for r in part:
+            match = next((t for t in total if (t.lineage, t.release) == (r.lineage, r.release)), None)
+            if match is None or r.value is None or not match.value:
+                continue
+            pairs.append((replace(r, rows=(*r.rows, *match.rows), value=100 * r.value / match.value), r, match))
+        newest = {id(r): r for r in newest_of([p[0] for p in pairs])}
+        sides = []
+        for both, r, match in pairs:
+            if id(both) not in newest:
+                continue
+            holds = inside(both.value, None, None, args)
+            says: Parts = [
+                Said(name_of(r), "name", r.release), f": {what_of(args)} of {named(place)}, ", *at_of(r, args["start"], args["end"]),
+                ": ", *told_reading(r, unit), " of ", *told_reading(match, unit), ", ",
+                made(float(both.value or 0), "percent", both.rows), f" percent; {'fits' if holds else 'does not fit'} “",
+                Said(bounds_of(args, "percent")), " percent”.",
+            ]  # fmt: skip
+            sides.append(side(both, holds, says, value=both.value, unit="percent"))
+        title = f"{what_of(args)}: part of all, {named(place)}"
+        lacking = (
+            ""
+            if sides
+            else f"No source tells both the part and the total. {nobody(args, place, day, args['start'], args['end'])}"
+        )
+        return found(sides, pictures=strip(sides, args, title, "percent"), lacking=lacking)
+
+    return each_of(args, one)
+
+
+def share_of_gdp(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
+    """Is money received over GDP between the bounds? Every year, numerator and denominator that gives it is listed."""
+    sender = args.get("sender") or None
+
+    def one(place: str) -> Finding:
+        told_ = day.evidence(place, MONEY, hidden=hidden)
+        if told_.is_empty():
+            return found(lacking=f"Nobody had told money received in {named(place)}.")
+        table = shares(told_, matrices=True).filter(pl.col("ids").is_not_null() & (pl.col("year") < args["said"].year))
+        search = shares_within(table, args["low"], args["high"], sender)
+        by_id = {r["id"]: r for r in told_.to_dicts()}
+        sides, lines = [], []
+        right = search.rows.filter(pl.col("means_it"))
+        for (measure,), rows in right.group_by(["measure"], maintain_order=True):
+            newest = int(rows["year"].max())  # type: ignore[arg-type]
+            last = rows.filter(pl.col("year") == newest) if args.get("when", "newest") == "newest" else rows
+            within = last["within"].to_list()
+            holds = any(within) if args.get("when") == "any" else all(within) if len(set(within)) == 1 else None
+            spent = _pair_rows(last, by_id)
+            latest = last.sort("gdp_release").to_dicts()[-1]
+            says: Parts = [
+                f"{str(measure).replace('_', ' ').capitalize()}{f' from {named(sender)}' if sender else ''}, newest year known, ",
+                Said(str(newest)), ": ", made(latest["share_gdp"], "percent", _pair_rows(last.filter(pl.col("year") == latest["year"]), by_id)),
+                " percent of GDP (", Said(_pair_named(latest), "note"), f"); {'fits' if holds else 'does not fit' if holds is False else 'leaves open'} “",
+                Said(f"{args['low']:g} to {args['high']:g} percent"), "”.",
+            ]  # fmt: skip
+            sides.append(
+                Side(
+                    name=str(measure).replace("_", " "), lineage=str(measure), holds=holds, value=latest["share_gdp"], unit="percent",
+                    says=says, ids=tuple(dict.fromkeys(i for r in spent for i in figures.rests_on(r))),
+                    releases=tuple(dict.fromkeys(str(r["release"]) for r in spent)), known=max(r["known"] for r in spent),
+                    lag=any(r["known_basis"] == "publication lag" for r in spent),
+                )
+            )  # fmt: skip
+        hits = search.rows.filter("within").sort("means_it", "year", descending=True)
+        listed: list[Parts] = [
+            [
+                made(len(hits), "pairs", _pair_rows(search.rows, by_id), text=figures.spelt(len(hits))),
+                " of ", made(len(search.rows), "pairs", _pair_rows(search.rows, by_id), text=figures.spelt(len(search.rows))),
+                f" pairs of year, numerator and GDP lie within the range, {'none of them' if not hits['means_it'].any() else 'some of them'} "
+                f"meaning money {'from ' + named(sender) if sender else 'from the whole world'}.",
+            ]
+        ]  # fmt: skip
+        for row in hits.to_dicts():
+            rows = _pair_rows(pl.DataFrame([row], schema=hits.schema), by_id)
+            who = f" from {named(row['counterpart'])}" if row["counterpart"] else " from the whole world"
+            listed.append([
+                Said(str(row["year"])), f": {row['measure'].replace('_', ' ')}{who}, ", made(row["share_gdp"], "percent", rows),
+                " percent: ", Said(_pair_named(row), "note"), "" if row["means_it"] else "; not what was said", ".",
+            ])  # fmt: skip
+        for (measure, other), rows in search.rows.filter(
+            pl.col("means_it") | (pl.col("counterpart").is_null() & (pl.col("measure") == "remittances_share_gdp"))
+        ).group_by(["measure", "counterpart"], maintain_order=True):
+            each = rows.unique("year", keep="last", maintain_order=True).sort("year")
+            who = f", {named(str(other))}" if other else ", whole world"
+            lines.append(
+                (
+                    str(measure).replace("_", " ") + who,
+                    [(y, v) for y, v in each.select("year", "share_gdp").iter_rows()],
+                )
+            )
+        picture = {"kind": "lines", "title": f"Money received over GDP, {named(place)}", "unit": "percent of GDP", "series": lines,
+                   "low": args["low"], "high": args["high"]}  # fmt: skip
+        none = (
+            ""
+            if sides
+            else f"Nobody had told money {'from ' + named(sender) if sender else ''} in {named(place)} over GDP."
+        )
+        return found(
+            sides, says=listed, rows=_pair_rows(hits, by_id), pictures=[picture] if lines else [], lacking=none
+        )
+
+    return each_of(args, one)
+
+
+def _pair_named(row: Mapping[str, Any]) -> str:
+    over = (
+        f" over GDP by {figures.label(row['gdp_release'])}"
+        if row["gdp_release"] != row["release"]
+        else ", as published"
+    )
+    return f"{figures.label(row['release'])}{over}"
+
+
+def _pair_rows(table: pl.DataFrame, by_id: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [by_id[i] for i in dict.fromkeys(i for said in table["ids"].to_list() for i in said.split()) if i in by_id]
+
+
+def monotone(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
+    """Does every yearly figure rise above the one before, or fall below it?"""
+    up = args["direction"] == "up"
+
+    def one(place: str) -> Finding:
+        unit = word(args["measure"]).unit
+        sides, lines, short = [], [], []
+        for rs in yearly(day, args, place, args["start"], args["end"], hidden).values():
+            steps = [(a, b) for a, b in zip(rs, rs[1:], strict=False)]
+            if not steps:
+                continue
+            wrong = [
+                (a, b)
+                for a, b in steps
+                if not ((b.value or 0) > (a.value or 0) if up else (b.value or 0) < (a.value or 0))
+            ]
+            told_years = f"{_year(rs[0])} to {_year(rs[-1])}"
+            if not wrong and len(rs) < COVER * (args["end"].year - args["start"].year):
+                short.append(
+                    f"{name_of(rs[-1])} tells {len(rs)} of the {args['end'].year - args['start'].year} years, too few."
+                )
+                continue
+            holds = not wrong
+            says: Parts = [
+                Said(name_of(rs[-1]), "name", rs[-1].release), f": {what_of(args)} of {named(place)} {'rises' if up else 'falls'} in ",
+                made(len(steps) - len(wrong), "steps", [row for r in rs for row in r.rows], text=f"{len(steps) - len(wrong)} of {len(steps)}"),
+                f" {plural(len(steps), 'step')} between the years told, ", Said(told_years),
+            ]  # fmt: skip
+            if wrong:
+                a, b = wrong[0]
+                says += ["; not from ", *told_reading(a, unit), " (", Said(str(_year(a))), ") to ", *told_reading(b, unit), " (",
+                         Said(str(_year(b))), ")"]  # fmt: skip
+            sides.append(
+                side(rs[-1], holds, [*says, "."], value=float(len(steps) - len(wrong)), unit="steps", more=rs[:-1])
+            )
+            lines.append((name_of(rs[-1]), [(_year(r), float(r.value or 0)) for r in rs]))
+        picture = {
+            "kind": "lines",
+            "title": f"{what_of(args)}, {named(place)}",
+            "unit": unit,
+            "series": lines,
+            "low": None,
+            "high": None,
+        }
+        none = f"Two years in one series are needed. {nobody(args, place, day, args['start'], args['end'])}"
+        lacking = "" if sides else " ".join(short) or none
+        return found(sides, pictures=[picture] if lines else [], lacking=lacking)
+
+    return each_of(args, one)
+
+
+def _year(r: Reading) -> int:
+    return int(r.rows[0]["start"].year)
+
+
+def _series(
+    day: Day, args: Mapping[str, Any], place: str, hidden: frozenset[str]
+) -> list[tuple[list[Reading], pl.DataFrame]]:
+    return [
+        (rs, pl.DataFrame({"year": [_year(r) for r in rs], "value": [float(r.value or 0) for r in rs]}))
+        for rs in yearly(day, args, place, args["start"], args["end"], hidden).values()
+    ]
+
+
+def trend(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
+    """Does the yearly series rise, fall or break, as Mann-Kendall and a test of breaks tell?"""
+
+    def one(place: str) -> Finding:
+        unit, sides, lines, open_ = word(args["measure"]).unit, [], [], []
+        for rs, table in _series(day, args, place, hidden):
+            seen = breaks(table, seed=day.seed)
+            word_, p = (seen.verdict, seen.p) if args["expect"] in ("break",) else (seen.trend, seen.trend_p)
+            if word_ == "cannot tell":
+                open_.append(f"{name_of(rs[-1])} tells {len(rs)} {plural(len(rs), 'year')}, too few to tell.")
+                continue
+            rows = [row for r in rs for row in r.rows]
+            says: Parts = [
+                Said(name_of(rs[-1]), "name", rs[-1].release), f": {what_of(args)} of {named(place)}, ",
+                Said(f"{_year(rs[0])} to {_year(rs[-1])}"), f": {word_}, p = ",
+                made(float(p or 0), "p", rows, text="below 0.001" if (p or 0) < 0.001 else figures.spelt(float(p or 0), 3)), ".",
+            ]  # fmt: skip
+            sides.append(side(rs[-1], word_ == args["expect"], says, value=None, unit="p", more=rs[:-1]))
+            lines.append((name_of(rs[-1]), [(_year(r), float(r.value or 0)) for r in rs]))
+        picture = {
+            "kind": "lines",
+            "title": f"{what_of(args)}, {named(place)}",
+            "unit": unit,
+            "series": lines,
+            "low": None,
+            "high": None,
+        }
+        lacking = "" if sides else " ".join(open_) or nobody(args, place, day, args["start"], args["end"])
+        return found(sides, pictures=[picture] if lines else [], lacking=lacking)
+
+    return each_of(args, one)
+
+
+def interruption(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
+    """Did the level of a yearly series change at a date?"""
+
+    def one(place: str) -> Finding:
+        unit, sides, lines, open_ = word(args["measure"]).unit, [], [], []
+        at = int(args["at"])
+        for rs, table in _series(day, args, place, hidden):
+            seen = interrupted(table, at)
+            if seen.level is None:
+                open_.append(f"{name_of(rs[-1])}: {seen.why}")
+                continue
+            rows = [row for r in rs for row in r.rows]
+            low, middle, high = (100 * float(np.expm1(v)) for v in seen.level) if seen.log else seen.level
+            tail = " percent" if seen.log else f" {unit}"
+            says: Parts = [
+                Said(name_of(rs[-1]), "name", rs[-1].release), f": {what_of(args)} of {named(place)}, level after ", Said(str(at)),
+                f" against before: {seen.verdict}, ", made(middle, "percent" if seen.log else unit, rows), f"{tail} (95%: ",
+                made(low, "percent" if seen.log else unit, rows), " to ", made(high, "percent" if seen.log else unit, rows), ").",
+            ]  # fmt: skip
+            sides.append(
+                side(rs[-1], seen.verdict == args["expect"], says, value=middle, unit=tail.strip(), more=rs[:-1])
+            )
+            lines.append((name_of(rs[-1]), [(_year(r), float(r.value or 0)) for r in rs]))
+        picture = {"kind": "lines", "title": f"{what_of(args)}, {named(place)}", "unit": unit, "series": lines, "low": None, "high": None,
+                   "at": at}  # fmt: skip
+        lacking = "" if sides else " ".join(open_) or nobody(args, place, day, args["start"], args["end"])
+        return found(sides, pictures=[picture] if lines else [], lacking=lacking)
+
+    return each_of(args, one)
+
+
+def rank(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
+    """Is every place named among the first, or the last, so many?"""
+    if "holder" in args:
+        return rank_of_leverage(day, args)
+    highest, most = args["order"] == "highest", int(args["within"])
+    unit = word(args["measure"]).unit
+    peers = peers_of(args)
+    table = day.evidence(None if len(peers) > 30 else tuple(peers), args["measure"], hidden=hidden)
+    table = central(
+        table.filter(
+            pl.col("place").is_in(peers) & (pl.col("start") == args["start"]) & (pl.col("end") == args["end"])
+            & pl.col("counterpart").is_null() & pl.col("value").is_not_null() & (pl.col("sex") == "all")
+            & (pl.col("age") == "all") & (pl.col("group") == "all") & (pl.col("status") != "projection")
+        )
+    )  # fmt: skip
+    if "definition" in args:
+        table = table.filter(pl.col("definition") == args["definition"])
+    candidates = []
+    for (release, definition), part in table.group_by(["release", "definition"], maintain_order=True):
+        ordered = part.unique("place", keep="last").sort("value", descending=highest)
+        at = {p: k + 1 for k, p in enumerate(ordered["place"].to_list())}
+        if all(p in at for p in args["place"]) and len(at) > 1:
+            rows = tuple(ordered.filter(pl.col("place").is_in(args["place"])).to_dicts())
+            worst = max(at[p] for p in args["place"])
+            lineage = lineage_of(str(definition), str(release))
+            candidates.append((Reading(lineage, float(worst), None, None, rows, str(release)), at))
+    kept_ = {id(r) for r in newest_of([r for r, _ in candidates])}
+    sides = []
+    for r, at in candidates:
+        if id(r) not in kept_:
+            continue
+        says: Parts = [
+            Said(name_of(r), "name", r.release),
+            f": {args['measure'].replace('_', ' ')}, ",
+            when_of(args["start"], args["end"]),
+            ": ",
+        ]
+        for k, row in enumerate(sorted(r.rows, key=lambda q: at[q["place"]])):
+            says += [", " if k else "", f"{named(row['place'])} ", made(row["value"], unit, [row]), f" ({unit_of(unit)}), rank ",
+                     made(at[row["place"]], "rank", [row], text=str(at[row["place"]]))]  # fmt: skip
+        says += [" of ", made(len(at), "places", r.rows, text=str(len(at))), f" from the {args['order']}."]
+        sides.append(side(r, bool(r.value is not None and r.value <= most), says, unit="rank"))
+    title = f"Lowest rank of the places named by {args['measure'].replace('_', ' ')}, from the {args['order']}"
+    lacking = "" if sides else nobody(args, args["place"][0], day, args["start"], args["end"])
+    return found(sides, pictures=strip(sides, {"high": most}, title, "rank"), lacking=lacking)
+
+
+def spread(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
+    """Do rivals differ by the factor, or does the year of the turn need so many years?"""
+
+    def one(place: str) -> Finding:
+        if args["of"] == "turn":
+            return spread_of_turn(day, args, place, hidden)
+        unit, start, end = word(args["measure"]).unit, args["start"], args["end"]
+        every = [
+            r
+            for r in readings(day, args, place, start, end, hidden, every=True)
+            if not all(figures.copied(q) for q in r.rows)
+        ]
+        ends = [v for r in every for v in ([r.value] if r.value is not None else [r.low, r.high]) if v is not None]
+        if len(ends) < 2:
+            return found(
+                lacking=f"Two figures are needed to compare. {nobody(args, place, day, start, end) if not ends else ''}"
+            )
+        low, high = min(ends), max(ends)
+        opposite = low < 0 < high
+        factor = np.inf if opposite or low == 0 else max(abs(low), abs(high)) / min(abs(low), abs(high))
+        rows = [row for r in every for row in r.rows]
+        says: Parts = [
+            made(len(every), "figures", rows, text=str(len(every))), f" figures of {what_of(args)} of {named(place)} for ", when_of(start, end),
+            ": from ", made(low, unit, rows, words=True), " to ", made(high, unit, rows, words=True), f" {'' if unit == 'USD' else unit}",
+            ", of opposite signs." if opposite else ", a factor of ", "" if opposite else made(factor, "ratio", rows, text=f"{factor:.1f}"),
+            "" if opposite else ".",
+        ]  # fmt: skip
+        first = every[0]
+        one_side = side(first, bool(factor >= args["low"]), says, value=float(factor), unit="ratio", more=every[1:])
+        named = replace(one_side, name="all figures together", lineage="all")
+        points = [
+            (name_of(r), v, None)
+            for r in every
+            for v in ([r.value] if r.value is not None else [r.low, r.high])
+            if v is not None
+        ]
+        picture = {"kind": "strip", "title": f"{what_of(args)}, {named(place)}, {span(start, end)}", "unit": unit, "points": points,
+                   "low": None, "high": None}  # fmt: skip
+        return found([named], pictures=[picture])
+
+    return each_of(args, one)
+
+
+# ---------------------------------------------------------------- events
+
+
+def event_exists(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
+    """Does the timeline hold such an event? That it holds none shows nothing."""
+    table = events(None, kind=args["event"], as_of=day.as_of)
+    start, end = args["start"], args["end"]
+    rows = []
+    for r in table.to_dicts():
+        here = set(r["place"].split()) | set(r["counterpart"].split())
+        wanted = set(args.get("place", ())) | set(args.get("counterpart", ()))
+        named = wanted <= here | _inside(here)
+        said = not args.get("words") or re.search(args["words"], r["description"], re.IGNORECASE)
+        if (
+            named
+            and said
+            and r["start"] < end
+            and start < r["end"]
+            and r["verified"] != "statement on trial"
+            and r["id"] not in hidden
+        ):
+            rows.append(r)
+    told_ = store.event_claims().filter(pl.col("id").is_in([r["id"] for r in rows]))
+    dressed = {r["id"]: r for r in traced(told_["id"].to_list())}
+    sides = []
+    for r in rows:
+        claim = dressed[r["id"]]
+        checked = r["verified"] == "read"
+        says: Parts = [
+            Said(span(r["start"], r["end"])), ": ", Said(r["description"], "note", claim["release"]), " (", Said(r["source"] or "no source told", "note"),
+            ")" if checked else "; own knowledge that nobody checked)", ".",
+        ]  # fmt: skip
+        sides.append(
+            Side(name=f"timeline, {r['kind']}", lineage="timeline", holds=True if checked else None, value=None, unit="", says=says,
+                 ids=(r["id"],), releases=(str(claim["release"]),), known=r["known"], lag=False)
+        )  # fmt: skip
+    lacking = (
+        ""
+        if sides
+        else f"The timeline holds no such event ({args['event']}, {span(start, end)}) that was known by then."
+    )
+    if sides and not any(s.holds for s in sides):
+        return replace(
+            found(sides), verdict=UNDETERMINED, lacking="The timeline holds it only as knowledge that nobody checked."
+        )
+    return found(sides, lacking=lacking)
+
+
+def _inside(codes: set[str]) -> set[str]:
+    """Members of the groups of places among some codes."""
+    groups = {"_CENTRAL_ASIA": "central-asia", "_CIS": "post-soviet"}
+    return {p.code for g in codes & set(groups) for p in members_of(groups[g])}
+
+
+# ---------------------------------------------------------------- all kinds
+
+Ask = Callable[[Day, Mapping[str, Any], frozenset[str]], Finding]
+
+ASK: dict[str, Ask] = {
+    "level": level, "sign": sign, "change": change, "ratio": ratio, "share": share, "share_of_gdp": share_of_gdp,
+    "monotone": monotone, "trend": trend, "rank": rank, "spread": spread, "date_between": date_between, "earlier": earlier,
+    "joint_state": joint_state, "posterior_probability": posterior_probability, "event_exists": event_exists,
+    "interrupted": interruption,
+}  # fmt: skip
+
+
+def tested(day: Day, test: Test, hidden: frozenset[str] = frozenset()) -> Finding:
+    """Put a test to the evidence of a day.
+
+    Parameters
+    ----------
+    day
+        What can be asked.
+    test
+        From a set of statements.
+    hidden
+        Releases and ids that leave the evidence, with their copies.
+    """
+    return ASK[test.kind](day, test.args, hidden)

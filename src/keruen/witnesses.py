@@ -1,0 +1,659 @@
+"""Who says what of a quantity, witness by witness, and the words in which a test tells it.
+
+Claims are read lineage by lineage, for editions that rewrite one another are one witness; the newest that is known
+speaks for its lineage. A copy speaks for whom it copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from keruen import figures, store
+from keruen.disagreement import central, sums
+from keruen.kept import kept, stamp
+from keruen.labour import Labour, labour
+from keruen.leverage import Ground, Leverage, ground, leverage
+from keruen.places import places as all_places
+from keruen.provenance import definitions
+from keruen.reconcile import VARIANTS, reconcile
+from keruen.tipping import Paths
+from keruen.vocabulary import measure as word
+from keruen.wording import Number, Parts, Said, about, exact, number, span
+from keruen.wording import made as resting
+
+Array = NDArray[np.float64]
+
+SUPPORTED, CONTRADICTED, CONTESTED, UNDETERMINED, NOT_TESTABLE = VERDICTS = (
+    "supported", "contradicted", "contested", "undetermined", "not testable",
+)  # fmt: skip
+SURE = 0.9
+"""From here on a probability supports; at its complement or below it contradicts."""
+
+COVER = 0.6  # part of a span that figures must cover before they speak for it
+LINEAGES = {"un": "UN estimates", "national": "national statistics"}
+WITNESS = {"census": 0, "register": 0, "administrative": 0, "survey": 1, "estimate": 1, "model": 2, "press": 3,
+           "projection": 4}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one independent witness says.
+
+    Attributes
+    ----------
+    name, lineage
+        Who, in words, and the lineage it belongs to.
+    holds
+        Whether the statement holds by it; None where it leaves that open.
+    value, unit
+        Its figure.
+    says
+        A sentence whose numbers carry their claims.
+    ids, releases, known
+        The claims it rests on, their releases, and the day from which all of it was known.
+    lag
+        Whether it rests on a publication lag.
+    points
+        Figures by release or year, for a picture: (label, value).
+    """
+
+    name: str
+    lineage: str
+    holds: bool | None
+    value: float | None
+    unit: str
+    says: Parts
+    ids: tuple[str, ...]
+    releases: tuple[str, ...]
+    known: date | None
+    lag: bool
+    points: tuple[tuple[Any, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a test found.
+
+    Attributes
+    ----------
+    verdict, probability
+        The word, and the probability where draws give one.
+    at_least
+        Of parts that must hold together, P lies between `at_least` and `probability`.
+    sides
+        Each independent witness.
+    says
+        Further sentences.
+    lacking
+        Why it is undetermined.
+    ids, releases, lag
+        Claims and releases that it rests on, those of a posterior included; whether any follows a publication lag.
+    pictures
+        Plain data for small charts.
+    """
+
+    verdict: str
+    probability: float | None = None
+    at_least: float | None = None
+    sides: tuple[Side, ...] = ()
+    says: tuple[Parts, ...] = ()
+    lacking: str = ""
+    ids: tuple[str, ...] = ()
+    releases: tuple[str, ...] = ()
+    lag: bool = False
+    pictures: tuple[dict[str, Any], ...] = ()
+
+
+def judged(p: float) -> str:
+    """The verdict of a probability alone.
+
+    Examples
+    --------
+    >>> judged(0.93), judged(0.5), judged(0.02)
+    ('supported', 'contested', 'contradicted')
+    """
+    return SUPPORTED if p >= SURE else CONTRADICTED if p <= 1 - SURE + 1e-12 else CONTESTED
+
+
+def weighed(sides: Sequence[Side], probability: float | None = None) -> str:
+    """The verdict of witnesses and of a probability: undetermined, contested, then supported or contradicted.
+
+    Examples
+    --------
+    >>> weighed([]), weighed([], 0.95)
+    ('undetermined', 'supported')
+    """
+    told = {s.holds for s in sides} - {None}
+    if len(told) == 2:
+        return CONTESTED
+    if probability is not None:
+        return judged(probability)
+    if not told:
+        return CONTESTED if sides else UNDETERMINED
+    return SUPPORTED if told == {True} else CONTRADICTED
+
+
+def found(
+    sides: Sequence[Side] = (),
+    probability: float | None = None,
+    *,
+    says: Iterable[Parts] = (),
+    lacking: str = "",
+    rows: Sequence[Mapping[str, Any]] = (),
+    pictures: Iterable[dict[str, Any]] = (),
+) -> Finding:
+    """A finding from its witnesses, its probability and further claims."""
+    ids = [i for s in sides for i in s.ids] + [i for r in rows for i in figures.rests_on(dict(r))]
+    return Finding(
+        verdict=weighed(sides, probability),
+        probability=probability,
+        at_least=probability,
+        sides=tuple(sides),
+        says=tuple(says),
+        lacking=lacking,
+        ids=tuple(dict.fromkeys(ids)),
+        releases=tuple(dict.fromkeys([*(r for s in sides for r in s.releases), *(str(r["release"]) for r in rows)])),
+        lag=any(s.lag for s in sides) or any(r["known_basis"] == "publication lag" for r in rows),
+        pictures=tuple(pictures),
+    )
+
+
+def together(parts: Sequence[Finding], *, independent: bool = False) -> Finding:
+    """Parts that must all hold: one that is contradicted refutes them all, one that is open leaves them open.
+
+    Parameters
+    ----------
+    independent
+        Their draws are independent, so probabilities multiply; otherwise only bounds are known.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    told = [f.probability for f in parts if f.probability is not None]
+    least = [f.at_least for f in parts if f.at_least is not None]
+    high = low = None
+    if told:
+        high = float(np.prod(told)) if independent else min(told)
+        low = high if independent else max(0.0, 1 - sum(1 - p for p in least))
+    verdicts = [f.verdict for f in parts]
+    verdict = next((v for v in (CONTRADICTED, UNDETERMINED, CONTESTED) if v in verdicts), SUPPORTED)
+    if verdict == SUPPORTED and low is not None and low < SURE:
+        verdict = CONTESTED
+    if high is not None and high <= 1 - SURE:
+        verdict = CONTRADICTED
+    return Finding(
+        verdict=verdict, probability=high, at_least=low, sides=tuple(s for f in parts for s in f.sides),
+        says=tuple(s for f in parts for s in f.says), lacking=" ".join(dict.fromkeys(f.lacking for f in parts if f.lacking)),
+        ids=tuple(dict.fromkeys(i for f in parts for i in f.ids)),
+        releases=tuple(dict.fromkeys(r for f in parts for r in f.releases)), lag=any(f.lag for f in parts),
+        pictures=tuple(p for f in parts for p in f.pictures),
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- what can be asked of a day
+
+
+@dataclass(slots=True)
+class Day:
+    """Claims and posteriors as of a day, each fetched once and shared by all statements.
+
+    Attributes
+    ----------
+    as_of, strict
+        As everywhere.
+    given
+        Claims to ask instead of the store's, and paths by place instead of reconciled ones: a changed world, or a toy.
+    seed
+        Of every posterior.
+    tell
+        Told what is being computed.
+    """
+
+    as_of: date | None = None
+    strict: bool = False
+    given: pl.DataFrame | None = None
+    paths: dict[tuple[Any, ...], Paths] = field(default_factory=dict)
+    seed: int = 0
+    tell: Callable[[str], None] = lambda said: None
+    _asked: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+
+    def evidence(
+        self,
+        place: Any,
+        measure: Any,
+        *,
+        counterpart: Any = None,
+        stream: Any = None,
+        hidden: frozenset[str] = frozenset(),
+    ) -> pl.DataFrame:
+        """Claims of the day, without the statement on trial and its copies."""
+        key = ("claims", place, measure, counterpart, stream)
+        if key not in self._asked:
+            asked: dict[str, Any] = {
+                "counterpart": counterpart,
+                "stream": stream,
+                "as_of": self.as_of,
+                "strict": self.strict,
+            }
+            self._asked[key] = (
+                store.evidence(place, measure, **asked)
+                if self.given is None
+                else _among(self.given, place, measure, **asked)
+            )
+        return heard(self._asked[key], hidden)
+
+    def path(self, place: str, only: tuple[str, ...] = (), hidden: frozenset[str] = frozenset()) -> Paths:
+        """The posterior path of a place."""
+        key = (place, only, hidden)
+        if key not in self.paths:
+            self.tell(f"path of {place}{' by ' + only[0] if only else ''}, {self._named()}")
+            self.paths[key] = self._path(place, only, hidden)
+        return self.paths[key]
+
+    def _path(self, place: str, only: tuple[str, ...], hidden: frozenset[str]) -> Paths:
+        asked: dict[str, Any] = {"as_of": self.as_of, "strict": self.strict, "only": only, "seed": self.seed}
+        if self.given is None and not hidden:
+            said = [place, self.as_of, self.strict, list(only), self.seed, stamp(place, self.as_of)]
+            return kept("paths", said, lambda: reconcile(place, **asked))  # type: ignore[no-any-return]
+        claims = self.evidence(place, ("net_migration", "immigration", "emigration"), stream="all", hidden=hidden)
+        return reconcile(place, claims=claims.filter(pl.col("sex") == "all"), **asked)  # type: ignore[no-any-return]
+
+    def labour(self, place: str, counterpart: str | None = None) -> Labour:
+        """The posterior of labour migrants, without any statement on trial."""
+        key = ("labour", place, counterpart)
+        if key not in self._asked:
+            self.tell(f"labour migrants in {place}, {self._named()}")
+            asked: dict[str, Any] = {
+                "counterpart": counterpart, "as_of": self.as_of, "strict": self.strict, "influence": "none",
+                "seed": self.seed,
+            }  # fmt: skip
+            if self.given is None:
+                said = [place, counterpart, self.as_of, self.strict, self.seed, stamp(None, self.as_of)]
+                self._asked[key] = kept("labour", said, lambda: labour(place, **asked))
+            else:
+                streams = ("labour", "labour_registered", "labour_unregistered")
+                self._asked[key] = labour(
+                    place, claims=_among(self.given, place, None, stream=streams, **self._when()), **asked
+                )
+        return self._asked[key]  # type: ignore[no-any-return]
+
+    def leverage(self, holder: str, over: Sequence[str], year: int) -> Leverage:
+        """Leverage of a holder over places."""
+        key = ("leverage", holder, tuple(over), year)
+        if key not in self._asked:
+            self.tell(f"leverage of {holder} in {year}, {self._named()}")
+            base = ("ground", year)
+            if base not in self._asked:
+                said = [year, self.as_of, stamp(None, self.as_of)]
+                self._asked[base] = kept("leverage-ground", said, lambda: ground(year, as_of=self.as_of))
+            standing: Ground = self._asked[base]
+            self._asked[key] = leverage(holder, list(over), draws=400, seed=self.seed, as_of=self.as_of, base=standing)
+        return self._asked[key]  # type: ignore[no-any-return]
+
+    def when_of(self) -> dict[str, Any]:
+        return {"as_of": self.as_of, "strict": self.strict}
+
+    def named(self) -> str:
+        return f"{'today' if self.as_of is None else self.as_of}{', strict' if self.strict else ''}"
+
+
+def _among(
+    table: pl.DataFrame, place: Any, measure: Any, *, counterpart: Any = None, stream: Any = None, as_of: date | None = None,
+    strict: bool = False,
+) -> pl.DataFrame:  # fmt: skip
+    """Claims of a table, asked as one asks the store."""
+    for column, wanted in (("place", place), ("measure", measure), ("counterpart", counterpart), ("stream", stream)):
+        if wanted is not None:
+            table = table.filter(pl.col(column).is_in([wanted] if isinstance(wanted, str) else list(wanted)))
+    if as_of is not None:
+        table = table.filter(pl.col("known") <= as_of)
+    return table.filter(pl.col("known_basis").ne_missing("publication lag")) if strict else table
+
+
+def heard(table: pl.DataFrame, hidden: frozenset[str]) -> pl.DataFrame:
+    """Claims without some releases or ids, and without the copies of them, and theirs."""
+    if not hidden or table.is_empty():
+        return table
+    ours = sorted(hidden)
+    releases = set(table["release"].unique().to_list())
+    gone = pl.col("id").is_in(ours) | pl.col("release").is_in(ours)
+    trial = table.filter(gone)
+    # A release on trial hides what copies it; a single claim hides what copies it at its own place and time.
+    whole = [h for h in ours if h in releases or h in store.cards()]
+    gone = gone | pl.col("copy_of").is_in(whole).fill_null(False)
+    cell = ["measure", "place", "counterpart", "start", "end"]
+    same = pl.struct([pl.col(c) for c in cell]).is_in(trial.select(pl.struct(cell)).to_series().implode())
+    copied = pl.col("copy_of").is_in(trial["release"].unique().to_list()).fill_null(False) & same
+    return table.filter(~(gone | copied))
+
+
+# ---------------------------------------------------------------- claims read lineage by lineage
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The figure that a lineage tells for a span, by its newest release that tells one."""
+
+    lineage: str
+    value: float | None
+    low: float | None
+    high: float | None
+    rows: tuple[dict[str, Any], ...]
+    release: str
+    how: str = ""
+    cover: float = 1.0
+
+    @property
+    def known(self) -> date:
+        return max(r["known"] for r in self.rows)
+
+
+def lineage_of(definition: str | None, release: str) -> str:
+    """The witness that a claim belongs to: a lineage told by its definition, the definition, or the release alone."""
+    card = definitions().get(definition or "", {})
+    if card.get("witness") == "each release":
+        return release
+    return str(card.get("lineage", definition or release))
+
+
+def name_of(reading: Reading) -> str:
+    """Who says it, in words."""
+    label = figures.label(reading.release, reading.rows[0].get("source"))
+    kind = LINEAGES.get(reading.lineage)
+    return f"{label} ({kind})" if kind else label
+
+
+def told(
+    day: Day, args: Mapping[str, Any], place: str, counterpart: str | None, hidden: frozenset[str]
+) -> pl.DataFrame:
+    """Claims about one quantity, with the lineage that each belongs to."""
+    table = day.evidence(
+        place, args["measure"], counterpart=counterpart, stream=args.get("stream", "all"), hidden=hidden
+    )
+    if counterpart is None:
+        table = table.filter(pl.col("counterpart").is_null())
+    table = table.filter(
+        (pl.col("sex") == "all") & (pl.col("age") == "all") & (pl.col("group") == args.get("group", "all"))
+        & ~pl.col("definition").is_in(VARIANTS)
+    )  # fmt: skip
+    for column in ("definition", "status", "basis", "release"):
+        if column in args:
+            table = table.filter(pl.col(column) == args[column])
+    if not args.get("projections"):
+        table = table.filter(pl.col("status") != "projection")
+    table = central(table)
+    own = [lineage_of(d, r) for d, r in table.select("definition", "release").iter_rows()]
+    of = dict(zip(table["release"].to_list(), own, strict=True))
+    # Who repeats another's figure speaks with the other's voice.
+    voice = [of.get(c, mine) if c else mine for c, mine in zip(table["copy_of"].to_list(), own, strict=True)]
+    return table.with_columns(_lineage=pl.Series(voice, dtype=pl.String))
+
+
+def readings(
+    day: Day, args: Mapping[str, Any], place: str, start: date, end: date, hidden: frozenset[str] = frozenset(), *,
+    every: bool = False,
+) -> list[Reading]:  # fmt: skip
+    """What each lineage tells of a quantity over a span; with `every`, what each release tells.
+
+    Figures of several counterparts are added up, where one release tells them all.
+    """
+    others = args.get("counterpart") or (None,)
+    by_other = [_readings(told(day, args, place, o, hidden), args["measure"], start, end) for o in others]
+    first, *rest = by_other
+    summed: list[Reading] = []
+    for r in first:
+        same = [next((q for q in more if (q.lineage, q.release) == (r.lineage, r.release)), None) for more in rest]
+        if None in same:
+            continue
+        parts = [r, *(q for q in same if q is not None)]
+        if rest and any(q.value is None for q in parts):
+            continue
+        summed.append(
+            r if not rest else replace(
+                r, value=sum(q.value or 0.0 for q in parts), low=None, high=None,
+                rows=tuple(row for q in parts for row in q.rows),
+            )
+        )  # fmt: skip
+    return summed if every else newest_of(summed)
+
+
+def newest_of(candidates: Sequence[Reading]) -> list[Reading]:
+    """The newest word of each lineage; a page of the press speaks only where nothing better does."""
+    best: dict[str, Reading] = {}
+
+    def order(r: Reading) -> tuple[Any, ...]:
+        card = store.cards().get(r.release)
+        rank = min(WITNESS.get(row["status"], 9) for row in r.rows)
+        copied = all(figures.copied(row) for row in r.rows)
+        return (
+            -rank if rank == 3 else 0,
+            round(r.cover, 1),
+            r.known,
+            not copied,
+            card.released if card else date.min,
+            r.release,
+        )
+
+    for r in candidates:
+        if r.lineage not in best or order(r) > order(best[r.lineage]):
+            best[r.lineage] = r
+    return [best[k] for k in sorted(best, key=lambda k: (k != "un", k != "national", k))]
+
+
+def _readings(table: pl.DataFrame, measure: str, start: date, end: date) -> list[Reading]:
+    """What each release tells over a span, exactly, as a sum of years, or by the years it does tell."""
+    if table.is_empty():
+        return []
+    if word(measure).when == "day":
+        last = end if end > start else start + timedelta(days=1)
+        near = table.filter((pl.col("start") >= start) & (pl.col("start") < last))
+        if start == end and near.is_empty():  # a day: the same year will do
+            near = table.filter(pl.col("start").dt.year() == start.year)
+        return [_exact(r) for r in near.sort("start", "known").unique(["_lineage", "release"], keep="last").to_dicts()]
+    exact_rows = table.filter((pl.col("start") == start) & (pl.col("end") == end)).sort("known", "id")
+    got = {(r["_lineage"], r["release"]): _exact(r) for r in exact_rows.to_dicts()}
+    window = pl.DataFrame({"start": [start], "end": [end]})
+    voice = dict(zip(table["release"].to_list(), table["_lineage"].to_list(), strict=True))
+    plain = table.filter(pl.col("value").is_not_null())
+    if (end.year - start.year) * 12 + end.month - start.month > 12 and len(plain):
+        parts = {r["id"]: r for r in plain.to_dicts()}
+        for r in sums(plain.drop("_lineage"), window).to_dicts():
+            key = (voice[r["release"]], r["release"])
+            rows = tuple(parts[i] for i in r["derived_from"].split())
+            got.setdefault(key, Reading(key[0], r["value"], None, None, rows, r["release"], "our sum of its years"))
+    for (lineage, release), part in plain.group_by(["_lineage", "release"], maintain_order=True):
+        key = (str(lineage), str(release))
+        if key not in got and (made_up := _covering(part.to_dicts(), start, end)) is not None:
+            got[key] = replace(made_up, lineage=key[0], release=key[1])
+    return list(got.values())
+
+
+def _exact(row: dict[str, Any]) -> Reading:
+    return Reading(row["_lineage"], row["value"], row["low"], row["high"], (row,), row["release"])
+
+
+def _covering(rows: list[dict[str, Any]], start: date, end: date) -> Reading | None:
+    """The figure of a span from the periods that a release tells of it, each by the part of it that lies inside."""
+    taken: list[dict[str, Any]] = []
+    inside, value = 0, 0.0
+    for row in sorted(rows, key=lambda r: ((r["end"] - r["start"]).days, r["start"], r["known"])):
+        if any(row["start"] < t["end"] and t["start"] < row["end"] for t in taken):
+            continue
+        overlap = (min(row["end"], end) - max(row["start"], start)).days
+        if row["end"] == row["start"] or overlap < (row["end"] - row["start"]).days / 2:
+            continue  # a period that mostly lies outside says nothing of the span
+        taken.append(row)
+        inside += overlap
+        value += row["value"] * overlap / (row["end"] - row["start"]).days
+    cover = inside / (end - start).days if end > start else 0.0
+    if cover < COVER:
+        return None
+    how = "its periods, by the part inside" if cover > 0.99 else f"from the {cover:.0%} of the span that it tells"
+    ordered = tuple(sorted(taken, key=lambda r: (r["start"], r["id"])))
+    return Reading("", value / cover, None, None, ordered, "", how, cover)
+
+
+def yearly(
+    day: Day, args: Mapping[str, Any], place: str, start: date, end: date, hidden: frozenset[str] = frozenset()
+) -> dict[str, list[Reading]]:
+    """Calendar years inside a span, lineage by lineage: years that nobody told are absent."""
+    series: dict[str, list[Reading]] = {}
+    span_of = word(args["measure"]).when == "span"
+    for year in range(start.year, end.year + (1 if end.month > 1 or end == start else 0)):
+        first, last = date(year, 1, 1), date(year + 1, 1, 1)
+        for r in readings(day, args, place, first, last, hidden):
+            whole = not span_of or all((row["end"] - row["start"]).days <= 366 for row in r.rows)
+            if whole and r.value is not None and r.cover > 0.99:
+                series.setdefault(r.lineage, []).append(r)
+    return series
+
+
+def inside(value: float | None, low: float | None, high: float | None, args: Mapping[str, Any]) -> bool | None:
+    """Whether a figure, or all of its interval, lies between the bounds; None where the interval leaves it open."""
+    least, most = args.get("low", -np.inf), args.get("high", np.inf)
+    if value is not None and not (low is not None and high is None):
+        return bool(least <= value <= most)
+    bottom = low if low is not None else (value if value is not None else -np.inf)
+    top = high if high is not None else np.inf
+    if least <= bottom and top <= most:
+        return True
+    return False if bottom > most or top < least else None
+
+
+# ---------------------------------------------------------------- words
+
+
+def made(
+    value: float, unit: str, rows: Iterable[Mapping[str, Any]], *, words: bool = False, text: str = ""
+) -> Number | str:
+    """A number that carries its claims; in a toy world, where there are none, its bare text."""
+    held = [dict(r) for r in rows]
+    if held:
+        return resting(value, unit, held, words=words, text=text)
+    return text or (about(value, unit) if words else exact(value, unit))
+
+
+def told_reading(r: Reading, unit: str) -> Parts:
+    """The figure of a reading, with its claims."""
+    row = r.rows[0]
+    if len(r.rows) == 1 and r.value is not None and r.value == row["value"]:
+        parts: Parts = [number(row)] if not (r.low is not None and r.high is None) else ["more than ", number(row)]
+        return parts
+    if r.value is None:
+        ends: Parts = []
+        if r.low is not None:
+            ends += [number(row, column="low")]
+        if r.high is not None:
+            ends += [" to " if ends else "up to ", number(row, column="high")]
+        return ends if r.high is not None else ["more than ", *ends]
+    return [made(r.value, unit, r.rows)]
+
+
+def bounds_of(args: Mapping[str, Any], unit: str) -> str:
+    """The bounds of a test in words."""
+    low, high = args.get("low"), args.get("high")
+    said = [f"{exact(v, unit) if v else '0'}" for v in (low, high) if v is not None]
+    if low is not None and high is not None:
+        return f"between {said[0]} and {said[1]}"
+    return f"{said[0]} or more" if low is not None else f"{said[0]} or less"
+
+
+def when_of(start: date, end: date) -> Said:
+    return Said(span(start, end))
+
+
+def unit_of(unit: str) -> str:
+    return "million dollars" if unit == "USD" else unit
+
+
+def side(
+    r: Reading, holds: bool | None, says: Parts, *, value: float | None = None, unit: str = "",
+    points: Iterable[tuple[Any, float]] = (), more: Sequence[Reading] = (),
+) -> Side:  # fmt: skip
+    """A witness from its readings."""
+    rows = [row for q in (r, *more) for row in q.rows]
+    return Side(
+        name=name_of(r), lineage=r.lineage, holds=holds, value=r.value if value is None else value, unit=unit, says=says,
+        ids=tuple(dict.fromkeys(i for row in rows for i in figures.rests_on(row))),
+        releases=tuple(dict.fromkeys(str(row["release"]) for row in rows)), known=max(row["known"] for row in rows),
+        lag=any(row["known_basis"] == "publication lag" for row in rows), points=tuple(points),
+    )  # fmt: skip
+
+
+def nobody(args: Mapping[str, Any], place: str, day: Day, start: date, end: date) -> str:
+    """That nobody told it, in words."""
+    what = args["measure"].replace("_", " ")
+    by = "" if day.as_of is None else f" by {span(day.as_of, day.as_of)}"
+    counted = f" as {definitions()[args['definition']]['name'].lower()}" if args.get("definition") else ""
+    return f"Nobody had told {what}{counted} of {all_places()[place].name} for {span(start, end)}{by}."
+
+
+def strip(sides: Sequence[Side], args: Mapping[str, Any], title: str, unit: str) -> list[dict[str, Any]]:
+    """A strip of figures against the bounds."""
+    points = [(s.name, s.value, s.holds) for s in sides if s.value is not None and np.isfinite(s.value)]
+    if not points:
+        return []
+    return [
+        {
+            "kind": "strip",
+            "title": title,
+            "unit": unit,
+            "points": points,
+            "low": args.get("low"),
+            "high": args.get("high"),
+        }
+    ]
+
+
+def each_of(args: Mapping[str, Any], ask: Callable[[str], Finding], *, independent: bool = False) -> Finding:
+    return together([ask(code) for code in args["place"]], independent=independent)
+
+
+def what_of(args: Mapping[str, Any]) -> str:
+    said = str(args["measure"]).replace("_", " ")
+    if args.get("stream", "all") != "all":
+        said += f" ({args['stream'].replace('_', ' ')})"
+    if args.get("group", "all") != "all":
+        said += f" of {args['group'].split('=')[-1]}s"
+    if args.get("counterpart"):
+        said += f", {' and '.join(named(c) for c in args['counterpart'])}"
+    return said
+
+
+def named(code: str) -> str:
+    return all_places()[code].name if code in all_places() else code
+
+
+def at_of(r: Reading, start: date, end: date) -> Parts:
+    """Of what time a reading speaks: its own day where it has one."""
+    row = r.rows[0]
+    when = span(row["start"], row["end"]) if len(r.rows) == 1 and not r.how else span(start, end)
+    return [Said(when), f" ({r.how})" if r.how else ""]
+
+
+def peers_of(args: Mapping[str, Any]) -> list[str]:
+    given = args.get("peers", "world")
+    if given == "world":
+        return [c for c, p in all_places().items() if p.kind == "country"]
+    return list(given)
+
+
+def traced(ids: Iterable[str]) -> list[dict[str, Any]]:
+    wanted = list(dict.fromkeys(ids))
+    return store.trace(wanted).to_dicts() if wanted else []
+
+
+def chance(value: float, rows: Sequence[Mapping[str, Any]]) -> Number | str:
+    said = "above 0.99" if value > 0.99 else "below 0.01" if value < 0.01 else figures.spelt(value, 2)
+    return made(value, "probability", rows, text=said)
+
+
+def rounded(value: float, rows: Sequence[Mapping[str, Any]], digits: int = 1) -> Number | str:
+    said = figures.spelt(float(value), digits)
+    return made(float(value), "per 1,000", rows, text=said)

@@ -25,6 +25,7 @@ from keruen.verdicts import tested
 from keruen.witnesses import (
     CONTESTED,
     CONTRADICTED,
+    LINEAGES,
     NOT_TESTABLE,
     SUPPORTED,
     UNDETERMINED,
@@ -322,8 +323,11 @@ def text(parts: Parts | Part) -> str:
     return parts.text if isinstance(parts, Number | Said) else parts
 
 
-def _listed(names: Iterable[str]) -> str:
+def _listed(names: Iterable[str], most: int = 4) -> str:
+    """Names in a row; of many the first few."""
     said = list(dict.fromkeys(names))
+    if len(said) > most:
+        said = [*said[: most - 1], f"{len(said) - most + 1} more"]
     return said[0] if len(said) == 1 else ", ".join(said[:-1]) + " and " + said[-1] if said else ""
 
 
@@ -358,7 +362,7 @@ def headline(s: Statement, v: Verdict) -> str:
     yes = _listed(side.name for side in sides if side.holds)
     no = _listed(side.name for side in sides if side.holds is False)
     p = v.probability
-    by_draws = "" if p is None else f"All evidence weighed, P {_p(v)}."
+    by_draws = "" if p is None else f"All evidence weighed, the probability is {_p(v)}."
     if v.verdict == CONTESTED and yes and no:
         told_ = f"Sources disagree: {yes} {_verb(yes)} so, {no} {'does' if _one(no) else 'do'} not."
     elif v.verdict == CONTESTED and p is not None:
@@ -382,7 +386,7 @@ def headline(s: Statement, v: Verdict) -> str:
 
 
 def _one(names: str) -> bool:
-    return " and " not in names
+    return " and " not in names and names not in LINEAGES.values()
 
 
 def _verb(names: str) -> str:
@@ -396,7 +400,7 @@ def _p(v: Verdict) -> str:
         f.at_least is not None and f.probability is not None and f.at_least < f.probability - 1e-9 for f in parts
     )
     said = "above 0.99" if p > 0.99 else "below 0.01" if p < 0.01 else f"{'at most ' if most else ''}{p:.2f}"
-    return said if said[0] in "ab" else f"is {said}"
+    return said
 
 
 def _sentence(said: str) -> str:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from keruen import figures
 from keruen.errors import ConceptError, EvidenceError, KeruenError, ModelError, NoEvidence
 from keruen.labour import Labour, cards
+from keruen.remittances import MONEY
 from keruen.streams import events
-from keruen.tipping import Paths, tipping
+from keruen.tipping import Paths, Tipping, tipping
 from keruen.witnesses import (
     COVER,
     LINEAGES,
@@ -39,7 +40,6 @@ from keruen.witnesses import (
     rounded,
     side,
     told_reading,
-    traced,
     when_of,
 )
 from keruen.wording import Number, Parts, Said, about, span
@@ -54,12 +54,17 @@ def _path_rows(path: Paths) -> list[dict[str, Any]]:
     return list(claims.filter(pl.col("part").is_in(used)).to_dicts())
 
 
+def _why(error: Exception) -> str:
+    """What is wrong, without the remedy: a reader of the report has no functions to call."""
+    return str(error).split(". ")[0].rstrip(".") + "."
+
+
 def _answered(path: Callable[[], Paths]) -> Paths | str:
     """A path, or why there is none."""
     try:
         got = path()
     except (EvidenceError, ConceptError, ModelError) as error:
-        return str(error)
+        return _why(error)
     return (
         "Nobody had reported net migration: the answer would be the prior."
         if getattr(got, "prior_only", False)
@@ -67,8 +72,13 @@ def _answered(path: Callable[[], Paths]) -> Paths | str:
     )
 
 
-def _turn(path: Paths, args: Mapping[str, Any]) -> Any:
-    return tipping(path, persistence=int(args.get("persistence", 5)), since=int(args.get("since", 1990)))
+def _turn(day: Day, path: Paths, args: Mapping[str, Any]) -> Tipping:
+    asked = {"persistence": int(args.get("persistence", 5)), "since": int(args.get("since", 1990))}
+    return day.once(("turn", id(path), *asked.values()), lambda: tipping(path, **asked))
+
+
+def _mode(seen: Tipping) -> str:
+    return f"in {seen.mode}" if isinstance(seen.mode, int) else {"never": "there is none"}.get(seen.mode, seen.mode)
 
 
 def _bars(told_: Any, place: str, first: int | None = None, last: int | None = None) -> dict[str, Any]:
@@ -86,11 +96,11 @@ def date_between(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
         if isinstance(path, str):
             return found(lacking=path)
         rows = _path_rows(path)
-        seen = _turn(path, args)
+        seen = _turn(day, path, args)
         p = seen.mass(first, last)
         says: Parts = [
             f"All evidence weighed, P(the first lasting turn of {named(place)} falls into ", Said(f"{first} to {last}"), ") = ",
-            chance(p, rows), "; most likely ", Said(str(seen.mode)), ", never ", chance(seen.p_never, rows), ", begun but not yet confirmed ",
+            chance(p, rows), f"; most likely {_mode(seen)}, never ", chance(seen.p_never, rows), ", begun but not yet confirmed ",
             chance(seen.p_unconfirmed, rows), ", receiving from the start ", chance(seen.p_already_receiving, rows), ".",
         ]  # fmt: skip
         sides = _turn_sides(day, args, place, hidden, rows, lambda t: t.mass(first, last), f"in {first} to {last}")
@@ -113,7 +123,7 @@ def _turn_sides(
         if isinstance(alone, str):
             continue
         mine = _path_rows(alone)
-        p = ask(_turn(alone, args))
+        p = ask(_turn(day, alone, args))
         holds = True if p >= SURE else False if p <= 1 - SURE else None
         says: Parts = [
             f"By {LINEAGES[lineage]} alone, P(the turn of {named(place)} falls {words_}) = ",
@@ -136,7 +146,7 @@ def spread_of_turn(day: Day, args: Mapping[str, Any], place: str, hidden: frozen
     if isinstance(path, str):
         return found(lacking=path)
     rows = _path_rows(path)
-    seen = _turn(path, args)
+    seen = _turn(day, path, args)
     size = len(seen.hds80)
     says: Parts = [
         f"Eighty percent of the mass of the year in which {named(place)} turned needs ",
@@ -159,7 +169,7 @@ def earlier(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Findin
         paths = [_answered(lambda k=k: day.path(place, (args[k],), hidden)) for k in ("lineage", "than")]  # type: ignore[misc]
         if any(isinstance(p, str) for p in paths):
             return found(lacking=" ".join(p for p in paths if isinstance(p, str)))
-        seen = [_turn(p, args) for p in paths if not isinstance(p, str)]
+        seen = [_turn(day, p, args) for p in paths if not isinstance(p, str)]
         a, b = (_order(t.labels) for t in seen)
         n = min(a.size, b.size)
         # Draws of two lineages are independent: whole distributions are compared, not pairs of draws.
@@ -189,7 +199,7 @@ def joint_state(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Fi
     (place, *_), years = args["place"], _years_of(args)
     peers = [p for p in peers_of(args) if p != place]
     up = args["state"] == "receiving"
-    chance, rows, lacking = {}, [], []
+    positive, rows, lacking = {}, [], []
     for code in (place, *peers):
         path = _answered(lambda code=code: day.path(code, hidden=hidden))  # type: ignore[misc]
         if isinstance(path, str):
@@ -199,19 +209,19 @@ def joint_state(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Fi
         if not at.any():
             lacking.append(f"{named(code)}: no figure reaches {span(args['start'], args['end'])}.")
             continue
-        chance[code] = float((np.asarray(path.rates)[:, at].mean(1) > 0).mean())
+        positive[code] = float((np.asarray(path.rates)[:, at].mean(1) > 0).mean())
         rows += _path_rows(path)
     if lacking:
         return found(lacking=" ".join(lacking))
-    own = chance[place] if up else 1 - chance[place]
-    p = own * float(np.prod([1 - chance[c] if up else chance[c] for c in peers]))
+    own = positive[place] if up else 1 - positive[place]
+    p = own * float(np.prod([1 - positive[c] if up else positive[c] for c in peers]))
     says: Parts = ["P(more came than left, ", when_of(args["start"], args["end"]), "): "]
     for k, code in enumerate((place, *peers)):
-        says += [", " if k else "", f"{named(code)} ", chance(chance[code], rows)]
+        says += [", " if k else "", f"{named(code)} ", chance(positive[code], rows)]
     says += [f"; P({named(place)} alone is {args['state']}) = ", chance(p, rows), "."]
     sides = _alone_by_lineage(day, args, place, peers, up, hidden)
     picture = {"kind": "strip", "title": f"P(more came than left), {span(args['start'], args['end'])}", "unit": "probability",
-               "points": [(named(c), v, None) for c, v in chance.items()], "low": None, "high": None}  # fmt: skip
+               "points": [(named(c), v, None) for c, v in positive.items()], "low": None, "high": None}  # fmt: skip
     return found(sides, p, says=[says], rows=rows, pictures=[picture])
 
 
@@ -224,7 +234,7 @@ def _alone_by_lineage(
     asked = {"measure": "net_migration", "stream": "all"}
     by: dict[str, dict[str, Reading]] = {}
     for code in (place, *peers):
-        for r in readings(day, asked, code, args["start"], args["end"], hidden):
+        for r in readings(day, asked, code, args["start"], args["end"], hidden, partly=True):
             if r.value is not None:
                 by.setdefault(r.lineage, {})[code] = r
     sides = []
@@ -330,7 +340,7 @@ def _probability_of_labour(day: Day, args: Mapping[str, Any], hidden: frozenset[
         try:
             seen = day.labour(place, other)
         except (NoEvidence, ModelError) as error:
-            return found(lacking=str(error))
+            return found(lacking=_why(error))
         years = [y for y in _years_of(args) if y in seen.cube["year"].values]
         if not years:
             return found(
@@ -339,7 +349,7 @@ def _probability_of_labour(day: Day, args: Mapping[str, Any], hidden: frozenset[
         name = args["quantity"]
         drawn = np.asarray(seen.cube[name].sel(year=years).transpose("draw", "year").values)
         p = float(_held(drawn, args).mean())
-        rows = _labour_rows(seen)
+        rows = _labour_rows(day, seen)
         unit = "ratio" if name == "ratio" else "persons"
         low, middle, high = np.quantile(drawn.mean(1), [0.1, 0.5, 0.9])
         words_ = {"labour": "labour migrants", "ratio": "unregistered for each registered"}.get(
@@ -370,7 +380,7 @@ def _probability_of_labour(day: Day, args: Mapping[str, Any], hidden: frozenset[
     return each_of(args, one)
 
 
-def _labour_rows(seen: Labour) -> list[dict[str, Any]]:
+def _labour_rows(day: Day, seen: Labour) -> list[dict[str, Any]]:
     """Claims behind the account of labour migrants; figures that the timeline alone tells are found among its events."""
     timeline = events(None, measures=False)
     ids: list[str] = []
@@ -387,20 +397,20 @@ def _labour_rows(seen: Labour) -> list[dict[str, Any]]:
                 continue
             about_ = timeline.filter(pl.col("description").str.contains(card["event"], literal=True))
             ids += about_["id"].to_list()[:1]
-    return traced(ids)
+    return day.traced(tuple(dict.fromkeys(ids)))
 
 
 def _probability_of_leverage(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
     def drawn(place: str, year: int) -> tuple[Array, list[dict[str, Any]], tuple[str, ...]] | str:
         try:
-            held = day.leverage(args["holder"], [place], year)
+            held = day.leverage(args["holder"], args["place"], year)
         except KeruenError as error:
-            return str(error)
+            return _why(error)
         assert held.cube is not None
         if place not in held.cube["over"].values:
             return f"Nobody had told what is needed of {named(place)} in {year}."
         values = 100 * held.cube[args["quantity"]].sel(holder=args["holder"], over=place).values
-        return np.atleast_1d(values), traced(held.ids.get(place, ())), held.assumptions
+        return np.atleast_1d(values), day.rows(held.ids.get(place, ()), place, MONEY), held.assumptions
 
     def one(place: str) -> Finding:
         year = args["start"].year
@@ -443,7 +453,7 @@ def rank_of_leverage(day: Day, args: Mapping[str, Any]) -> Finding:
     try:
         held = day.leverage(args["holder"], peers, args["start"].year)
     except (NoEvidence, ModelError) as error:
-        return found(lacking=str(error))
+        return found(lacking=_why(error))
     assert held.cube is not None
     gross = held.cube["gross"].sel(holder=args["holder"])
     there = [str(c) for c in gross["over"].values]
@@ -457,7 +467,7 @@ def rank_of_leverage(day: Day, args: Mapping[str, Any]) -> Finding:
     ranks = signed.argsort(1).argsort(1) + 1
     at = [there.index(p) for p in args["place"]]
     p = float((ranks[:, at] <= args["within"]).all(1).mean())
-    rows = traced([i for c in there for i in held.ids.get(c, ())])
+    rows = [row for c in there for row in day.rows(held.ids.get(c, ()), c, MONEY)]
     says: Parts = [
         f"Share of GDP that {named(args['holder'])} could take in ", Said(str(args["start"].year)), ", once people can go elsewhere: ",
     ]  # fmt: skip

@@ -235,7 +235,7 @@ def _bars(p: Mapping[str, Any]) -> tuple[list[str], float]:
         drawn.append(_rect(a, top, b - a, bottom - top, BAND))
     for t in _ticks(0, high, 4):
         drawn.append(_line(left, y(t), WIDTH - 12, y(t), "#9a9a9a" if t == 0 else "#e3e3e3"))
-        drawn.append(_words(left - 6, y(t) + 4, f"{t:.2f}", anchor="end", colour=SOFT, size=11))
+        drawn.append(_words(left - 6, y(t) + 4, f"{abs(t):.2f}", anchor="end", colour=SOFT, size=11))
     for year, value in bars.items():
         drawn.append(_rect(left + (year - first) * wide + 1, y(value), max(wide - 2, 1), bottom - y(value), "#0a3f7c"))
     for t in _ticks(first, last, 6):

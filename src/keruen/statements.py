@@ -634,7 +634,7 @@ def _test(n: int, k: int, row: dict[str, Any], shared: dict[str, Any], reading: 
     for key in ("place", "counterpart", "peers"):
         if key not in known:
             continue
-        if key == "peers" and isinstance(args.get(key), str) and args[key] not in ("world",):
+        if key == "peers" and isinstance(args.get(key), str) and args[key] != "world":
             args[key] = tuple(_system(args[key], (*at, key), reading))
         elif key in args or (key == "place" and "system" in args):
             if args.get(key) != "world":

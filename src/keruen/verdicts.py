@@ -16,7 +16,6 @@ import polars as pl
 from keruen import figures, store
 from keruen.disagreement import central
 from keruen.odds import date_between, earlier, joint_state, posterior_probability, rank_of_leverage, spread_of_turn
-from keruen.places import places as all_places
 from keruen.places import system as members_of
 from keruen.remittances import MONEY, shares, shares_within
 from keruen.statements import Test
@@ -42,10 +41,11 @@ from keruen.witnesses import (
     nobody,
     peers_of,
     readings,
+    readings_of,
     side,
     strip,
     told_reading,
-    traced,
+    voiced,
     unit_of,
     what_of,
     when_of,
@@ -63,7 +63,7 @@ def level(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
         for r in readings(day, args, place, start, end, hidden):
             holds = inside(r.value, r.low, r.high, args)
             sides.append(side(r, holds, _sentence(r, args, place, holds, unit), unit=unit))
-        title = f"{what_of(args)}, {named(place)}, {span(start, end)}"
+        title = f"{what_of(args, place)}, {span(start, end)}"
         return found(
             sides,
             pictures=strip(sides, args, title, unit),
@@ -76,7 +76,7 @@ def level(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
 def _sentence(r: Reading, args: Mapping[str, Any], place: str, holds: bool | None, unit: str) -> Parts:
     fits = {True: "fits", False: "does not fit", None: "leaves it open"}[holds]
     return [
-        Said(name_of(r), "name", r.release), f": {what_of(args)} of {named(place)}, ", *at_of(r, args["start"], args["end"]),
+        Said(name_of(r), "name", r.release), f": {what_of(args, place)}, ", *at_of(r, args["start"], args["end"]),
         ": ", *told_reading(r, unit), f" {unit_of(unit)}; {fits} “", Said(bounds_of(args, unit)), "”.",
     ]  # fmt: skip
 
@@ -90,7 +90,7 @@ def sign(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
         unit, start, end = word(args["measure"]).unit, args["start"], args["end"]
         sides, short = [], []
         series = yearly(day, args, place, start, end, hidden)
-        whole = readings(day, args, place, start, end, hidden)
+        whole = readings(day, args, place, start, end, hidden, partly=True)
         lines = [
             (name_of(rs[-1]), [(r.rows[0]["start"].year, float(r.value or 0)) for r in rs]) for rs in series.values()
         ]
@@ -102,7 +102,7 @@ def sign(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
                     continue
                 holds = len(right) == len(rs)
                 says: Parts = [
-                    Said(name_of(rs[-1]), "name", rs[-1].release), f": {what_of(args)} of {named(place)} is {kind} in ",
+                    Said(name_of(rs[-1]), "name", rs[-1].release), f": {what_of(args, place)} is {kind} in ",
                     made(len(right), "years", [row for r in rs for row in r.rows], text=f"{len(right)} of {len(rs)}"),
                     f" {plural(len(rs), 'year')} told within ", when_of(start, end), ".",
                 ]  # fmt: skip
@@ -112,12 +112,12 @@ def sign(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
                 if r.value is None:
                     continue
                 says = [
-                    Said(name_of(r), "name", r.release), f": {what_of(args)} of {named(place)}, ", *at_of(r, start, end), ": ",
+                    Said(name_of(r), "name", r.release), f": {what_of(args, place)}, ", *at_of(r, start, end), ": ",
                     *told_reading(r, unit), f" {unit_of(unit)}, {'above' if r.value > 0 else 'below' if r.value < 0 else 'at'} "
                     "nought", *_years_right(series.get(r.lineage, []), kind, up), ".",
                 ]  # fmt: skip
                 sides.append(side(r, (r.value > 0) == up and r.value != 0, says, unit=unit))
-        title = f"{what_of(args)}, {named(place)}"
+        title = f"{what_of(args, place)}"
         pictures: list[dict[str, Any]] = []
         if lines:
             pictures = [{"kind": "lines", "title": title, "unit": unit, "series": lines, "low": 0.0, "high": None}]
@@ -140,8 +140,11 @@ def _years_right(rs: Sequence[Reading], kind: str, up: bool) -> Parts:
 
 
 def change(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
-    """Did the figure change as was said, by each lineage against itself?"""
+    """Did the figure change as was said, by each lineage against itself? Spans of other lengths are taken per year."""
     before = args["before"]
+    lengths = [(t["end"] - t["start"]).days / 365.25 for t in (before, args)]
+    uneven = word(args["measure"]).when == "span" and abs(lengths[0] - lengths[1]) > 0.1
+    per_year = [1 / length for length in lengths] if uneven else [1.0, 1.0]
 
     def one(place: str) -> Finding:
         unit = word(args["measure"]).unit
@@ -152,25 +155,26 @@ def change(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding
             a, b = then[lineage], now[lineage]
             if a.value is None or b.value is None or (args["as"] == "ratio" and not a.value):
                 continue
-            moved = b.value / a.value if args["as"] == "ratio" else b.value - a.value
+            first, last = a.value * per_year[0], b.value * per_year[1]
+            moved = last / first if args["as"] == "ratio" else last - first
             of = "ratio" if args["as"] == "ratio" else unit
             holds = inside(moved, None, None, args)
             says: Parts = [
-                Said(name_of(b), "name", b.release), f": {what_of(args)} of {named(place)}, from ", *told_reading(a, unit), " (",
+                Said(name_of(b), "name", b.release), f": {what_of(args, place)}, from ", *told_reading(a, unit), " (",
                 *at_of(a, before["start"], before["end"]), ") to ", *told_reading(b, unit), " (", *at_of(b, args["start"], args["end"]),
-                "), ", "times " if of == "ratio" else "a change of ",
+                "), ", "per year " if uneven else "", "times " if of == "ratio" else "a change of ",
                 made(moved, of, [*a.rows, *b.rows], text=figures.spelt(moved, 2) if of == "ratio" else ""),
                 f"; {'fits' if holds else 'does not fit'} “", Said(bounds_of(args, of)), "”.",
             ]  # fmt: skip
             sides.append(side(b, holds, says, value=moved, unit=of, more=[a]))
-        title = f"{what_of(args)}, {named(place)}: {span(args['start'], args['end'])} against {span(before['start'], before['end'])}"
+        title = f"{what_of(args, place)}: {span(args['start'], args['end'])} against {span(before['start'], before['end'])}"
         lacking = ""
         if not sides:
             first = (args["start"], args["end"]) if not now else (before["start"], before["end"])
             lacking = nobody(args, place, day, *first)
             if now and then:
                 lacking = (
-                    f"No one source tells {what_of(args)} of {named(place)} at both times, and sources are not mixed."
+                    f"No one source tells {what_of(args, place)} at both times, and sources are not mixed."
                 )
         return found(sides, pictures=strip(sides, args, title, sides[0].unit if sides else ""), lacking=lacking)
 
@@ -185,23 +189,22 @@ def _over(day: Day, args: Mapping[str, Any], place: str, hidden: frozenset[str])
     where = over.get("place", (place,))
     if where == "world":
         other = over.get("counterpart", (None,))[0]
-        told_ = day.evidence(None, over["measure"], counterpart=other, stream=asked["stream"], hidden=hidden)
-        countries = [c for c, p in all_places().items() if p.kind == "country"]
-        where = sorted(set(told_["place"].to_list()) & set(countries))
-    by_place = [
-        {(r.lineage, r.release): r for r in readings(day, asked, c, start, end, hidden, every=True)} for c in where
-    ]
-    if over.get("place") != "world":
-        keys = set(by_place[0]).intersection(*by_place[1:])
-    else:  # who told nothing of it is not in the sum
-        keys = set().union(*by_place)
+        every = day.evidence(None, over["measure"], counterpart=other, stream=asked["stream"], hidden=hidden)
+        every = every.filter(pl.col("place").is_in(peers_of({})))
+        tables = voiced(every, asked, other).partition_by("place", maintain_order=True)
+        told_ = [readings_of(table, over["measure"], start, end) for table in tables]
+    else:
+        told_ = [readings(day, asked, c, start, end, hidden, every=True) for c in where]
+    by_place = [{(r.lineage, r.release): r for r in some if r.value is not None} for some in told_]
+    keys = set().union(*by_place)
+    if where != "world":  # of the world those who told nothing are not in the sum; of places named all must tell
+        keys = keys.intersection(*by_place)
     summed = []
     for key in sorted(keys):
-        parts = [by[key] for by in by_place if key in by and by[key].value is not None]
+        parts = [by[key] for by in by_place if key in by]
         rows = tuple(row for r in parts for row in r.rows)
-        if parts:
-            summed.append(replace(parts[0], value=sum(r.value or 0.0 for r in parts), rows=rows))
-    return newest_of(summed)
+        summed.append(replace(parts[0], value=sum(r.value or 0.0 for r in parts), rows=rows))
+    return summed
 
 
 def ratio(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
@@ -210,16 +213,20 @@ def ratio(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
     def one(place: str) -> Finding:
         unit = word(args["measure"]).unit
         below = [r for r in _over(day, args, place, hidden) if r.value]
+        where = args["over"].get("place", (place,))
+        alike = args["over"]["measure"] == args["measure"] and (where == "world" or place in where)
         above = [r for r in readings(day, args, place, args["start"], args["end"], hidden) if r.value is not None]
         sides = []
-        if below:
-            bottom = max(below, key=lambda r: r.known)
-            name = args["over"]["measure"]
-            for r in above:
+        name = args["over"]["measure"]
+        for r in above:
+            # A part and its whole are of one source; another quantity is taken from its newest.
+            same = [b for b in below if b.release == r.release] or [b for b in below if b.lineage == r.lineage]
+            bottom = same[0] if same else newest_of(below)[0] if below and not alike else None
+            if bottom is not None:
                 value = float(r.value or 0) / float(bottom.value or 1)
                 holds = inside(value, None, None, args)
                 says: Parts = [
-                    Said(name_of(r), "name", r.release), f": {what_of(args)} of {named(place)}, ", *at_of(r, args["start"], args["end"]),
+                    Said(name_of(r), "name", r.release), f": {what_of(args, place)}, ", *at_of(r, args["start"], args["end"]),
                     ": ", *told_reading(r, unit), f" over {name.replace('_', ' ')} of ", *told_reading(bottom, word(name).unit),
                     " (", Said(name_of(bottom), "name", bottom.release), ", ", *at_of(bottom, args["start"], args["end"]), ") is ",
                     made(value, "ratio", [*r.rows, *bottom.rows], text=figures.spelt(value, 3 if abs(value) < 1 else 2)),
@@ -228,19 +235,14 @@ def ratio(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
                 sides.append(side(r, holds, says, value=value, unit="ratio", more=[bottom]))
         lacking = ""
         if not sides:
-            over = args["over"]
-            lacking = (
-                nobody(args, place, day, args["start"], args["end"])
-                if not above
-                else nobody(
-                    over,
-                    over.get("place", (place,))[0],
-                    day,
-                    over.get("start", args["start"]),
-                    over.get("end", args["end"]),
-                )
-            )
-        title = f"{what_of(args)} over {args['over']['measure'].replace('_', ' ')}, {named(place)}"
+            over, span_of = args["over"], (args["over"].get("start", args["start"]), args["over"].get("end", args["end"]))
+            if not above:
+                lacking = nobody(args, place, day, args["start"], args["end"])
+            elif below or where == "world":
+                lacking = f"No source of {what_of(args, place)} tells the whole as well."
+            else:
+                lacking = nobody(over, where[0], day, *span_of)
+        title = f"{what_of(args, place)} over {args['over']['measure'].replace('_', ' ')}"
         return found(sides, pictures=strip(sides, args, title, "ratio"), lacking=lacking)
 
     return each_of(args, one)
@@ -257,6 +259,7 @@ def share(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
         pairs = []
         for r in part:
             match = next((t for t in total if (t.lineage, t.release) == (r.lineage, r.release)), None)
+            match = match or next((t for t in newest_of(total) if t.lineage == r.lineage), None)  # one lineage, two releases
             if match is None or r.value is None or not match.value:
                 continue
             pairs.append((replace(r, rows=(*r.rows, *match.rows), value=100 * r.value / match.value), r, match))
@@ -267,13 +270,13 @@ def share(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
                 continue
             holds = inside(both.value, None, None, args)
             says: Parts = [
-                Said(name_of(r), "name", r.release), f": {what_of(args)} of {named(place)}, ", *at_of(r, args["start"], args["end"]),
+                Said(name_of(r), "name", r.release), f": {what_of(args, place)}, ", *at_of(r, args["start"], args["end"]),
                 ": ", *told_reading(r, unit), " of ", *told_reading(match, unit), ", ",
                 made(float(both.value or 0), "percent", both.rows), f" percent; {'fits' if holds else 'does not fit'} “",
                 Said(bounds_of(args, "percent")), " percent”.",
             ]  # fmt: skip
             sides.append(side(both, holds, says, value=both.value, unit="percent"))
-        title = f"{what_of(args)}: part of all, {named(place)}"
+        title = f"{what_of(args, place)}: part of all"
         lacking = (
             ""
             if sides
@@ -396,7 +399,7 @@ def monotone(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Findi
                 continue
             holds = not wrong
             says: Parts = [
-                Said(name_of(rs[-1]), "name", rs[-1].release), f": {what_of(args)} of {named(place)} {'rises' if up else 'falls'} in ",
+                Said(name_of(rs[-1]), "name", rs[-1].release), f": {what_of(args, place)} {'rises' if up else 'falls'} in ",
                 made(len(steps) - len(wrong), "steps", [row for r in rs for row in r.rows], text=f"{len(steps) - len(wrong)} of {len(steps)}"),
                 f" {plural(len(steps), 'step')} between the years told, ", Said(told_years),
             ]  # fmt: skip
@@ -410,7 +413,7 @@ def monotone(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Findi
             lines.append((name_of(rs[-1]), [(_year(r), float(r.value or 0)) for r in rs]))
         picture = {
             "kind": "lines",
-            "title": f"{what_of(args)}, {named(place)}",
+            "title": f"{what_of(args, place)}",
             "unit": unit,
             "series": lines,
             "low": None,
@@ -449,7 +452,7 @@ def trend(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
                 continue
             rows = [row for r in rs for row in r.rows]
             says: Parts = [
-                Said(name_of(rs[-1]), "name", rs[-1].release), f": {what_of(args)} of {named(place)}, ",
+                Said(name_of(rs[-1]), "name", rs[-1].release), f": {what_of(args, place)}, ",
                 Said(f"{_year(rs[0])} to {_year(rs[-1])}"), f": {word_}, p = ",
                 made(float(p or 0), "p", rows, text="below 0.001" if (p or 0) < 0.001 else figures.spelt(float(p or 0), 3)), ".",
             ]  # fmt: skip
@@ -457,7 +460,7 @@ def trend(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
             lines.append((name_of(rs[-1]), [(_year(r), float(r.value or 0)) for r in rs]))
         picture = {
             "kind": "lines",
-            "title": f"{what_of(args)}, {named(place)}",
+            "title": f"{what_of(args, place)}",
             "unit": unit,
             "series": lines,
             "low": None,
@@ -484,7 +487,7 @@ def interruption(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
             low, middle, high = (100 * float(np.expm1(v)) for v in seen.level) if seen.log else seen.level
             tail = " percent" if seen.log else f" {unit}"
             says: Parts = [
-                Said(name_of(rs[-1]), "name", rs[-1].release), f": {what_of(args)} of {named(place)}, level after ", Said(str(at)),
+                Said(name_of(rs[-1]), "name", rs[-1].release), f": {what_of(args, place)}, level after ", Said(str(at)),
                 f" against before: {seen.verdict}, ", made(middle, "percent" if seen.log else unit, rows), f"{tail} (95%: ",
                 made(low, "percent" if seen.log else unit, rows), " to ", made(high, "percent" if seen.log else unit, rows), ").",
             ]  # fmt: skip
@@ -492,7 +495,7 @@ def interruption(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
                 side(rs[-1], seen.verdict == args["expect"], says, value=middle, unit=tail.strip(), more=rs[:-1])
             )
             lines.append((name_of(rs[-1]), [(_year(r), float(r.value or 0)) for r in rs]))
-        picture = {"kind": "lines", "title": f"{what_of(args)}, {named(place)}", "unit": unit, "series": lines, "low": None, "high": None,
+        picture = {"kind": "lines", "title": f"{what_of(args, place)}", "unit": unit, "series": lines, "low": None, "high": None,
                    "at": at}  # fmt: skip
         lacking = "" if sides else " ".join(open_) or nobody(args, place, day, args["start"], args["end"])
         return found(sides, pictures=[picture] if lines else [], lacking=lacking)
@@ -569,23 +572,23 @@ def spread(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding
         factor = np.inf if opposite or low == 0 else max(abs(low), abs(high)) / min(abs(low), abs(high))
         rows = [row for r in every for row in r.rows]
         says: Parts = [
-            made(len(every), "figures", rows, text=str(len(every))), f" figures of {what_of(args)} of {named(place)} for ", when_of(start, end),
+            made(len(every), "figures", rows, text=str(len(every))), f" figures of {what_of(args, place)} for ", when_of(start, end),
             ": from ", made(low, unit, rows, words=True), " to ", made(high, unit, rows, words=True), f" {'' if unit == 'USD' else unit}",
             ", of opposite signs." if opposite else ", a factor of ", "" if opposite else made(factor, "ratio", rows, text=f"{factor:.1f}"),
             "" if opposite else ".",
         ]  # fmt: skip
         first = every[0]
         one_side = side(first, bool(factor >= args["low"]), says, value=float(factor), unit="ratio", more=every[1:])
-        named = replace(one_side, name="all figures together", lineage="all")
+        whole = replace(one_side, name="all figures together", lineage="all")
         points = [
             (name_of(r), v, None)
             for r in every
             for v in ([r.value] if r.value is not None else [r.low, r.high])
             if v is not None
         ]
-        picture = {"kind": "strip", "title": f"{what_of(args)}, {named(place)}, {span(start, end)}", "unit": unit, "points": points,
+        picture = {"kind": "strip", "title": f"{what_of(args, place)}, {span(start, end)}", "unit": unit, "points": points,
                    "low": None, "high": None}  # fmt: skip
-        return found([named], pictures=[picture])
+        return found([whole], pictures=[picture])
 
     return each_of(args, one)
 
@@ -601,10 +604,10 @@ def event_exists(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
     for r in table.to_dicts():
         here = set(r["place"].split()) | set(r["counterpart"].split())
         wanted = set(args.get("place", ())) | set(args.get("counterpart", ()))
-        named = wanted <= here | _inside(here)
+        fits = wanted <= here | _inside(here)
         said = not args.get("words") or re.search(args["words"], r["description"], re.IGNORECASE)
         if (
-            named
+            fits
             and said
             and r["start"] < end
             and start < r["end"]
@@ -612,19 +615,17 @@ def event_exists(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
             and r["id"] not in hidden
         ):
             rows.append(r)
-    told_ = store.event_claims().filter(pl.col("id").is_in([r["id"] for r in rows]))
-    dressed = {r["id"]: r for r in traced(told_["id"].to_list())}
+    releases = dict(store.event_claims().select("id", "release").iter_rows())
     sides = []
     for r in rows:
-        claim = dressed[r["id"]]
         checked = r["verified"] == "read"
         says: Parts = [
-            Said(span(r["start"], r["end"])), ": ", Said(r["description"], "note", claim["release"]), " (", Said(r["source"] or "no source told", "note"),
+            Said(span(r["start"], r["end"])), ": ", Said(r["description"], "note", releases[r["id"]]), " (", Said(r["source"] or "no source told", "note"),
             ")" if checked else "; own knowledge that nobody checked)", ".",
         ]  # fmt: skip
         sides.append(
-            Side(name=f"timeline, {r['kind']}", lineage="timeline", holds=True if checked else None, value=None, unit="", says=says,
-                 ids=(r["id"],), releases=(str(claim["release"]),), known=r["known"], lag=False)
+            Side(name=f"the timeline of events ({r['kind']})", lineage="timeline", holds=True if checked else None, value=None, unit="", says=says,
+                 ids=(r["id"],), releases=(str(releases[r["id"]]),), known=r["known"], lag=False)
         )  # fmt: skip
     lacking = (
         ""

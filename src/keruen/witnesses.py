@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from keruen import figures, store
 from keruen.disagreement import central, sums
 from keruen.kept import kept, stamp
-from keruen.labour import Labour, labour
+from keruen.labour import STREAMS, Labour, labour
 from keruen.leverage import Ground, Leverage, ground, leverage
 from keruen.places import places as all_places
 from keruen.provenance import definitions
@@ -36,7 +37,8 @@ SUPPORTED, CONTRADICTED, CONTESTED, UNDETERMINED, NOT_TESTABLE = VERDICTS = (
 SURE = 0.9
 """From here on a probability supports; at its complement or below it contradicts."""
 
-COVER = 0.6  # part of a span that figures must cover before they speak for it
+COVER = 0.6  # part of a span that figures must cover before their sign speaks for it
+WHOLE = 0.99  # part that they must cover before their sum does
 LINEAGES = {"un": "UN estimates", "national": "national statistics"}
 WITNESS = {"census": 0, "register": 0, "administrative": 0, "survey": 1, "estimate": 1, "model": 2, "press": 3,
            "projection": 4}  # fmt: skip
@@ -223,30 +225,20 @@ class Day:
     tell: Callable[[str], None] = lambda said: None
     _asked: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
-    def evidence(
-        self,
-        place: Any,
-        measure: Any,
-        *,
-        counterpart: Any = None,
-        stream: Any = None,
-        hidden: frozenset[str] = frozenset(),
-    ) -> pl.DataFrame:
-        """Claims of the day, without the statement on trial and its copies."""
-        key = ("claims", place, measure, counterpart, stream)
+    def once(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """What was made before under that key, or made now."""
         if key not in self._asked:
-            asked: dict[str, Any] = {
-                "counterpart": counterpart,
-                "stream": stream,
-                "as_of": self.as_of,
-                "strict": self.strict,
-            }
-            self._asked[key] = (
-                store.evidence(place, measure, **asked)
-                if self.given is None
-                else _among(self.given, place, measure, **asked)
-            )
-        return heard(self._asked[key], hidden)
+            self._asked[key] = make()
+        return self._asked[key]
+
+    def evidence(
+        self, place: Any, measure: Any, *, counterpart: Any = None, stream: Any = None,
+        hidden: frozenset[str] = frozenset(),
+    ) -> pl.DataFrame:  # fmt: skip
+        """Claims of the day, without the statement on trial and its copies."""
+        asked: dict[str, Any] = {"counterpart": counterpart, "stream": stream, **self._when()}
+        ask = store.evidence if self.given is None else partial(_among, self.given)
+        return heard(self.once(("claims", place, measure, counterpart, stream), lambda: ask(place, measure, **asked)), hidden)
 
     def path(self, place: str, only: tuple[str, ...] = (), hidden: frozenset[str] = frozenset()) -> Paths:
         """The posterior path of a place."""
@@ -266,40 +258,43 @@ class Day:
 
     def labour(self, place: str, counterpart: str | None = None) -> Labour:
         """The posterior of labour migrants, without any statement on trial."""
-        key = ("labour", place, counterpart)
-        if key not in self._asked:
+        asked: dict[str, Any] = {"counterpart": counterpart, **self._when(), "influence": "none", "seed": self.seed}
+
+        def make() -> Labour:
             self.tell(f"labour migrants in {place}, {self._named()}")
-            asked: dict[str, Any] = {
-                "counterpart": counterpart, "as_of": self.as_of, "strict": self.strict, "influence": "none",
-                "seed": self.seed,
-            }  # fmt: skip
-            if self.given is None:
-                said = [place, counterpart, self.as_of, self.strict, self.seed, stamp(None, self.as_of)]
-                self._asked[key] = kept("labour", said, lambda: labour(place, **asked))
-            else:
-                streams = ("labour", "labour_registered", "labour_unregistered")
-                self._asked[key] = labour(
-                    place, claims=_among(self.given, place, None, stream=streams, **self._when()), **asked
-                )
-        return self._asked[key]  # type: ignore[no-any-return]
+            if self.given is not None:
+                return labour(place, claims=_among(self.given, place, None, stream=STREAMS, **self._when()), **asked)
+            said = [place, counterpart, self.as_of, self.strict, self.seed, stamp(None, self.as_of)]
+            return kept("labour", said, lambda: labour(place, **asked))
+
+        return self.once(("labour", place, counterpart), make)  # type: ignore[no-any-return]
 
     def leverage(self, holder: str, over: Sequence[str], year: int) -> Leverage:
         """Leverage of a holder over places."""
-        key = ("leverage", holder, tuple(over), year)
-        if key not in self._asked:
-            self.tell(f"leverage of {holder} in {year}, {self._named()}")
-            base = ("ground", year)
-            if base not in self._asked:
-                said = [year, self.as_of, stamp(None, self.as_of)]
-                self._asked[base] = kept("leverage-ground", said, lambda: ground(year, as_of=self.as_of))
-            standing: Ground = self._asked[base]
-            self._asked[key] = leverage(holder, list(over), draws=400, seed=self.seed, as_of=self.as_of, base=standing)
-        return self._asked[key]  # type: ignore[no-any-return]
 
-    def when_of(self) -> dict[str, Any]:
+        def stand() -> Ground:
+            return kept("leverage-ground", [year, self.as_of, stamp(None, self.as_of)], lambda: ground(year, as_of=self.as_of))
+
+        def make() -> Leverage:
+            self.tell(f"leverage of {holder} in {year}, {self._named()}")
+            base = self.once(("ground", year), stand)
+            return leverage(holder, list(over), draws=400, seed=self.seed, as_of=self.as_of, base=base)
+
+        return self.once(("leverage", holder, tuple(over), year), make)  # type: ignore[no-any-return]
+
+    def rows(self, ids: Iterable[str], place: str, measures: tuple[str, ...]) -> list[dict[str, Any]]:
+        """The claims of some ids, among those of a place."""
+        table = self.evidence(place, measures)
+        return table.filter(pl.col("id").is_in(list(ids))).to_dicts()
+
+    def traced(self, ids: tuple[str, ...]) -> list[dict[str, Any]]:
+        """The claims of some ids, wherever they lie."""
+        return self.once(("traced", ids), lambda: store.trace(ids).to_dicts() if ids else [])  # type: ignore[no-any-return]
+
+    def _when(self) -> dict[str, Any]:
         return {"as_of": self.as_of, "strict": self.strict}
 
-    def named(self) -> str:
+    def _named(self) -> str:
         return f"{'today' if self.as_of is None else self.as_of}{', strict' if self.strict else ''}"
 
 
@@ -372,10 +367,13 @@ def name_of(reading: Reading) -> str:
 def told(
     day: Day, args: Mapping[str, Any], place: str, counterpart: str | None, hidden: frozenset[str]
 ) -> pl.DataFrame:
-    """Claims about one quantity, with the lineage that each belongs to."""
-    table = day.evidence(
-        place, args["measure"], counterpart=counterpart, stream=args.get("stream", "all"), hidden=hidden
-    )
+    """Claims about one quantity of a place, with the lineage that each belongs to."""
+    asked = {"counterpart": counterpart, "stream": args.get("stream", "all")}
+    return voiced(day.evidence(place, args["measure"], **asked, hidden=hidden), args, counterpart)
+
+
+def voiced(table: pl.DataFrame, args: Mapping[str, Any], counterpart: str | None) -> pl.DataFrame:
+    """Of some claims those about one quantity, with the lineage that each belongs to."""
     if counterpart is None:
         table = table.filter(pl.col("counterpart").is_null())
     table = table.filter(
@@ -397,14 +395,17 @@ def told(
 
 def readings(
     day: Day, args: Mapping[str, Any], place: str, start: date, end: date, hidden: frozenset[str] = frozenset(), *,
-    every: bool = False,
+    every: bool = False, partly: bool = False,
 ) -> list[Reading]:  # fmt: skip
     """What each lineage tells of a quantity over a span; with `every`, what each release tells.
 
-    Figures of several counterparts are added up, where one release tells them all.
+    Figures of several counterparts are added up, where one release tells them all. With `partly` the years that are
+    told may be fewer than the span has; their sum is not stretched to the rest.
     """
     others = args.get("counterpart") or (None,)
-    by_other = [_readings(told(day, args, place, o, hidden), args["measure"], start, end) for o in others]
+    by_other = [readings_of(told(day, args, place, o, hidden), args["measure"], start, end) for o in others]
+    if not partly:
+        by_other = [[r for r in some if r.cover > WHOLE] for some in by_other]
     first, *rest = by_other
     summed: list[Reading] = []
     for r in first:
@@ -446,7 +447,7 @@ def newest_of(candidates: Sequence[Reading]) -> list[Reading]:
     return [best[k] for k in sorted(best, key=lambda k: (k != "un", k != "national", k))]
 
 
-def _readings(table: pl.DataFrame, measure: str, start: date, end: date) -> list[Reading]:
+def readings_of(table: pl.DataFrame, measure: str, start: date, end: date) -> list[Reading]:
     """What each release tells over a span, exactly, as a sum of years, or by the years it does tell."""
     if table.is_empty():
         return []
@@ -486,7 +487,7 @@ def _covering(rows: list[dict[str, Any]], start: date, end: date) -> Reading | N
         if any(row["start"] < t["end"] and t["start"] < row["end"] for t in taken):
             continue
         overlap = (min(row["end"], end) - max(row["start"], start)).days
-        if row["end"] == row["start"] or overlap < (row["end"] - row["start"]).days / 2:
+        if row["end"] == row["start"] or overlap < 0.49 * (row["end"] - row["start"]).days:
             continue  # a period that mostly lies outside says nothing of the span
         taken.append(row)
         inside += overlap
@@ -494,9 +495,9 @@ def _covering(rows: list[dict[str, Any]], start: date, end: date) -> Reading | N
     cover = inside / (end - start).days if end > start else 0.0
     if cover < COVER:
         return None
-    how = "its periods, by the part inside" if cover > 0.99 else f"from the {cover:.0%} of the span that it tells"
+    how = "its periods, by the part inside" if cover > WHOLE else f"the {cover:.0%} of the span that it tells"
     ordered = tuple(sorted(taken, key=lambda r: (r["start"], r["id"])))
-    return Reading("", value / cover, None, None, ordered, "", how, cover)
+    return Reading("", value, None, None, ordered, "", how, cover)
 
 
 def yearly(
@@ -509,7 +510,7 @@ def yearly(
         first, last = date(year, 1, 1), date(year + 1, 1, 1)
         for r in readings(day, args, place, first, last, hidden):
             whole = not span_of or all((row["end"] - row["start"]).days <= 366 for row in r.rows)
-            if whole and r.value is not None and r.cover > 0.99:
+            if whole and r.value is not None:
                 series.setdefault(r.lineage, []).append(r)
     return series
 
@@ -565,10 +566,12 @@ def bounds_of(args: Mapping[str, Any], unit: str) -> str:
 
 
 def when_of(start: date, end: date) -> Said:
+    """A span in words."""
     return Said(span(start, end))
 
 
 def unit_of(unit: str) -> str:
+    """A unit as sentences say it; money is printed in millions."""
     return "million dollars" if unit == "USD" else unit
 
 
@@ -612,21 +615,37 @@ def strip(sides: Sequence[Side], args: Mapping[str, Any], title: str, unit: str)
 
 
 def each_of(args: Mapping[str, Any], ask: Callable[[str], Finding], *, independent: bool = False) -> Finding:
-    return together([ask(code) for code in args["place"]], independent=independent)
+    """A test of every place named; witnesses of several are told apart by the place."""
+    parts = [ask(code) for code in args["place"]]
+    if len(parts) > 1:
+        parts = [
+            replace(f, sides=tuple(replace(s, name=f"{s.name} on {named(code)}") for s in f.sides))
+            for code, f in zip(args["place"], parts, strict=True)
+        ]
+    return together(parts, independent=independent)
 
 
-def what_of(args: Mapping[str, Any]) -> str:
+ENDS = {
+    "stock": "born in", "immigration": "from", "emigration": "to", "foreign_citizens": "citizens of", "money_transfers": "from",
+    "remittances": "from", "labour_migrants": "from", "labour_migrants_share": "from", "regularised": "from",
+}  # fmt: skip
+
+
+def what_of(args: Mapping[str, Any], place: str) -> str:
+    """The quantity that a test asks about, in words."""
     said = str(args["measure"]).replace("_", " ")
-    if args.get("stream", "all") != "all":
+    if args.get("stream", "all") not in ("all", "labour"):
         said += f" ({args['stream'].replace('_', ' ')})"
     if args.get("group", "all") != "all":
-        said += f" of {args['group'].split('=')[-1]}s"
+        said += f", {args['group'].replace('=', ' ')},"
+    said += f" of {named(place)}"
     if args.get("counterpart"):
-        said += f", {' and '.join(named(c) for c in args['counterpart'])}"
+        said += f", {ENDS.get(args['measure'], 'of')} {' and '.join(map(named, args['counterpart']))}"
     return said
 
 
 def named(code: str) -> str:
+    """The name of a place, or its code where it has none."""
     return all_places()[code].name if code in all_places() else code
 
 
@@ -638,22 +657,20 @@ def at_of(r: Reading, start: date, end: date) -> Parts:
 
 
 def peers_of(args: Mapping[str, Any]) -> list[str]:
+    """The places that one is compared with."""
     given = args.get("peers", "world")
     if given == "world":
         return [c for c, p in all_places().items() if p.kind == "country"]
     return list(given)
 
 
-def traced(ids: Iterable[str]) -> list[dict[str, Any]]:
-    wanted = list(dict.fromkeys(ids))
-    return store.trace(wanted).to_dicts() if wanted else []
-
-
 def chance(value: float, rows: Sequence[Mapping[str, Any]]) -> Number | str:
+    """A probability in words of two digits, with its claims."""
     said = "above 0.99" if value > 0.99 else "below 0.01" if value < 0.01 else figures.spelt(value, 2)
     return made(value, "probability", rows, text=said)
 
 
 def rounded(value: float, rows: Sequence[Mapping[str, Any]], digits: int = 1) -> Number | str:
+    """A figure with few digits, with its claims."""
     said = figures.spelt(float(value), digits)
     return made(float(value), "per 1,000", rows, text=said)

@@ -1,0 +1,331 @@
+"""Verdicts: the 52 statements of the first article, what changes them, and what must not."""
+
+from dataclasses import replace
+from datetime import date
+from functools import partial
+
+import numpy as np
+import polars as pl
+import pytest
+
+import keruen as kr
+from keruen import witnesses
+from keruen.audit import audit, because, changed, judge, plain, table
+from keruen.audit_page import page
+from keruen.errors import ConceptError
+from keruen.labour import labour
+from keruen.reconcile import reconcile
+from keruen.statements import Test, parsed, statements, template
+from keruen.toy import calibration, trials
+from keruen.verdicts import ASK, tested
+from keruen.witnesses import CONTESTED, CONTRADICTED, SUPPORTED, UNDETERMINED, Day, Finding, Side, together, weighed
+
+MAY = "2018-05-03"
+WORDS = {"supported", "contradicted", "contested", "undetermined", "not testable"}
+
+
+@pytest.fixture(scope="module")
+def article():
+    """The whole article, by posteriors of fewer draws than a report takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(witnesses, "reconcile", partial(reconcile, draws=150, ess=50))
+        patch.setattr(witnesses, "labour", partial(labour, chains=16, warmup=600, draws=600))
+        patch.setattr(witnesses, "kept", lambda kind, said, make: make())
+        yield audit("eurasianet-2018")
+
+
+def one(key, as_of=None, **options):
+    return audit("eurasianet-2018", as_of, only=[key], **options).rows[0]
+
+
+def made(text_: str, **options):
+    """The first row of a small set."""
+    head = '[set]\ntitle = "t"\noutlet = "o"\ndate = 2018-05-03\n[[statement]]\nid = "1"\ntext = "t"\n'
+    head += 'tolerance = "t"\nrefuted_by = "t"\n'
+    return audit(parsed(head + text_, "t"), **options).rows[0]
+
+
+NET = 'type = "level"\nplace = "KAZ"\n[[statement.test]]\nkind = "sign"\nmeasure = "net_migration"\nyear = 2012\nsign = "positive"\n'
+
+
+# ---------------------------------------------------------------- the article
+
+
+def test_article__has_52_verdicts_and_ids_that_lead_to_sources(article):
+    assert len(article.rows) == 52 and {r.now.verdict for r in article.rows} == WORDS
+    assert sum(article.counts.values()) == 52
+    wanted = set()
+    for r in article.rows:
+        for v in (r.then, r.now):
+            if v.verdict not in ("undetermined", "not testable"):
+                assert v.claims, r.statement.id
+            wanted.update(v.claims)
+    found = kr.trace(sorted(wanted))
+    assert wanted <= set(found["id"]) and found["cite"].null_count() == 0
+
+
+def test_article__uses_nothing_that_was_not_known_on_its_day(article):
+    ids = sorted({i for r in article.rows for i in r.then.claims})
+    assert kr.trace(ids).filter(pl.col("id").is_in(ids))["known"].max() <= date.fromisoformat(MAY)
+
+
+def test_article__causes_and_forecasts_stay_undetermined_and_tell_the_association(article):
+    for r in article.rows:
+        if r.statement.type in ("causal", "forecast") and not r.statement.not_testable:
+            assert r.now.verdict == UNDETERMINED and r.now.probability is None and r.statement.would_settle
+    assert "association" in article.row("50").now.headline
+
+
+def test_article__statement_7_differs_between_the_days_and_names_the_edition(article):
+    r = article.row("7")
+    assert (r.then.verdict, r.now.verdict) == (CONTESTED, SUPPORTED)
+    assert r.turns[-1].releases == ("un-wpp-2022",) and "UN WPP 2022" in changed(r)
+    assert r.then.said.verdict == SUPPORTED and "un-wpp-2012" in r.then.said.releases  # it was said, in the edition of 2012
+    assert "un-wpp-2012" not in r.then.first.releases
+    assert {s.lineage: s.holds for f in (r.then.first, *r.then.rivals) for s in f.sides} == {"un": False, "national": True}
+
+
+def test_article__statement_22_lists_year_numerator_and_denominator(article):
+    r = article.row("22")
+    said = because(r.now)
+    assert r.now.verdict == CONTRADICTED
+    assert "2014: remittances share gdp from the whole world, 37.1 percent" in said and "not what was said" in said
+    assert "over GDP by" in said and "Money transfers from Russia, newest year known, 2017" in said
+
+
+def test_article__statement_40_is_supported_on_both_days(article):
+    r = article.row("40")
+    assert (r.then.verdict, r.now.verdict) == (SUPPORTED, SUPPORTED)
+    assert "164,586" in because(r.now)
+
+
+def test_article__statement_6_tells_the_register_from_the_labour_stream(article):
+    r = article.row("6")
+    assert r.now.verdict == CONTRADICTED and {s.lineage for s in r.now.first.sides} == {"national"}
+    labour_, others = (f for _, f in r.now.beside)
+    assert labour_.verdict == SUPPORTED and "labour migrants" in because(r.now)
+    assert {s.lineage for s in others.sides} == {"un"}
+
+
+def test_article__statement_43_shows_the_balance_of_the_un_against_it(article):
+    r = article.row("43")
+    (un,) = (s for f in r.now.rivals for s in f.sides if s.lineage == "un")
+    assert r.now.verdict == CONTRADICTED and un.holds is False and -3.3e6 < un.value < -2.7e6
+
+
+def test_article__the_2_million_do_not_prove_themselves(article):
+    r = article.row("37")
+    assert r.now.verdict == CONTRADICTED and r.now.probability < 0.1
+    rows = kr.trace(r.now.claims)
+    assert not rows["text"].fill_null("").str.contains("2 million labour").any()
+    assert r.now.said.verdict == UNDETERMINED and "not in the evidence" in r.now.said.lacking
+
+
+def test_article__the_strict_verdict_stands_beside_those_that_rest_on_a_lag(article):
+    for r in article.rows:
+        for v in (r.then, r.now):
+            if v.lag and v.verdict != "not testable":
+                assert v.strict is not None
+                assert not any(f.lag for f in v.strict.findings), r.statement.id
+    assert article.row("8").then.strict.verdict == UNDETERMINED
+
+
+def test_article__page_and_plain_data_tell_all_of_it(article):
+    html, md, told = page(article), page(article, "md"), plain(article)
+    assert [s["id"] for s in told["statements"]] == [str(k) for k in range(1, 53)] and sum(told["counts"].values()) == 52
+    assert set(told["statements"][0]) >= {"id", "text", "type", "verdict", "probability", "because", "claims", "would_settle"}
+    assert "default-src 'none'" in html and "<script" not in html and "http-equiv" in html
+    assert html.count('class="row"') == 52 == html.count("<details>") and 'id="source-1"' in html
+    assert html.count("<svg") == html.count("aria-label=") - html.count("aria-labelledby=") - html.count('aria-label="source"')
+    for r in article.rows:
+        assert f'id="s-{r.statement.id}"' in html and f"## {r.statement.id}. " in md
+    assert table(article).height == 52
+
+
+# ---------------------------------------------------------------- what changes a verdict, and what must not
+
+
+def test_audit__another_claim_changes_the_verdict_that_rests_on_it():
+    claims = kr.evidence("KAZ", ["regularised"])
+    assert one("40", claims=claims).now.first.sides[0].holds is True
+    moved = claims.with_columns(value=pl.col("value") * 2)
+    assert one("40", claims=moved).now.verdict == CONTRADICTED
+
+
+def test_audit__each_lineage_counts():
+    claims = kr.evidence("KAZ", "net_migration", stream="all")
+    un = pl.col("release").str.starts_with("un-wpp") | pl.col("release").str.starts_with("world-bank")
+    assert one("7", claims=claims).now.verdict == SUPPORTED
+    flipped = claims.with_columns(value=pl.when(un).then(pl.lit(40_000.0)).otherwise("value"))
+    row = one("7", claims=flipped)
+    assert row.now.verdict == CONTESTED and row.now.rivals[0].verdict == SUPPORTED
+    assert one("7", claims=flipped.filter(un)).now.verdict == CONTRADICTED
+
+
+def test_audit__a_claim_known_later_is_not_used(home):
+    before = made(NET.replace("2012", "2017"))
+    planted = pl.DataFrame(
+        {
+            "measure": ["net_migration"], "place": ["KAZ"], "start": ["2017-01-01"], "end": ["2018-01-01"], "value": [99_999.0],
+            "status": ["estimate"], "definition": ["own"], "source": ["Planted"], "released": ["2018-05-04"],
+        }
+    )  # fmt: skip
+    kr.add(planted)
+    after = made(NET.replace("2012", "2017"))
+    assert after.then == before.then
+    assert any("99,999" in because(v) for v in (after.now,)) and not any("99,999" in because(v) for v in (after.then,))
+
+
+def test_audit__the_release_on_trial_and_its_copies_leave_the_evidence():
+    window = "window = [2000-07-01, 2005-07-01]"
+    free = made(NET.replace("year = 2012", window), as_of="2018-05-03").now
+    trial = made(NET.replace('place = "KAZ"', 'place = "KAZ"\non_trial = ["un-wpp-2012"]').replace("year = 2012", window), as_of="2018-05-03").now
+    assert {s.lineage: s.value for s in free.first.sides}["un"] == 44_530.0  # editions of 2015 and 2017 repeat that of 2012
+    assert {s.lineage: s.value for s in trial.first.sides}["un"] == -220_975.0
+
+
+def test_audit__a_single_claim_on_trial_hides_its_copies_alone():
+    rows = kr.evidence("KAZ", "net_migration", stream="all", as_of=MAY)
+    (mine,) = rows.filter((pl.col("release") == "un-wpp-2012") & (pl.col("start") == date(2000, 7, 1)) & (pl.col("sex") == "all"))["id"]
+    left = witnesses.heard(rows, frozenset({mine}))
+    gone = rows.filter(~pl.col("id").is_in(left["id"].to_list()))
+    assert set(gone["start"]) == {date(2000, 7, 1)} and set(gone["release"]) == {"un-wpp-2012", "un-wpp-2015", "un-wpp-2017"}
+
+
+def test_audit__as_of_an_earlier_day_is_the_later_verdict():
+    row = one("7", as_of=MAY)
+    assert row.now.verdict == row.then.verdict == CONTESTED and changed(row) == ""
+
+
+def test_audit__what_nobody_told_is_undetermined_with_what_would_settle_it():
+    row = made(NET.replace("2012", "1955").replace('"level"', '"level"\nwould_settle = "a register of 1955"').replace("KAZ", "TKM"), as_of="2012-01-01")
+    assert row.now.verdict == UNDETERMINED and "a register of 1955." in row.now.headline and not row.now.claims
+
+
+def test_audit__of_an_unknown_statement_names_those_there_are():
+    with pytest.raises(ConceptError, match="no statement '53'; it has 1, 2"):
+        audit("eurasianet-2018", only=["53"])
+    with pytest.raises(ConceptError, match="no statement"):
+        audit(parsed(template(), "t"), only=["1"]).row("9")
+    with pytest.raises(ConceptError, match="html, md or json"):
+        page(one("40"), "pdf")
+
+
+def test_template__gives_three_verdicts():
+    found = audit(parsed(template(), "mine.toml"))
+    assert [r.now.verdict for r in found.rows] == [SUPPORTED, SUPPORTED, "not testable"]
+    assert found.rows[1].now.said.verdict == SUPPORTED
+
+
+# ---------------------------------------------------------------- the rules
+
+
+def witness(holds, lineage="a"):
+    return Side(lineage, lineage, holds, 1.0, "", [], ("x",), ("r",), None, False)
+
+
+@pytest.mark.parametrize(
+    ("holds", "p", "verdict"),
+    [
+        ((), None, UNDETERMINED), ((True,), None, SUPPORTED), ((False, False), None, CONTRADICTED),
+        ((True, False), None, CONTESTED), ((None,), None, CONTESTED), ((True, None), None, SUPPORTED),
+        ((), 0.9, SUPPORTED), ((), 0.1, CONTRADICTED), ((), 0.5, CONTESTED), ((True, False), 0.99, CONTESTED),
+        ((True,), 0.5, CONTESTED),
+    ],
+)  # fmt: skip
+def test_weighed__follows_the_order_of_precedence(holds, p, verdict):
+    assert weighed([witness(h, str(k)) for k, h in enumerate(holds)], p) == verdict
+
+
+def test_together__one_part_refutes_and_one_leaves_open():
+    yes, no, open_ = Finding(SUPPORTED, 0.95, 0.95), Finding(CONTRADICTED, 0.05, 0.05), Finding(UNDETERMINED)
+    assert together([yes, no, open_]).verdict == CONTRADICTED
+    assert together([yes, open_]).verdict == UNDETERMINED
+    both = together([yes, yes])
+    assert (both.verdict, both.probability, round(both.at_least, 9)) == (SUPPORTED, 0.95, 0.9)
+    three = together([yes, yes, yes])
+    assert three.verdict == CONTESTED and round(three.at_least, 9) == 0.85
+    assert together([yes, yes], independent=True).probability == pytest.approx(0.9025)
+
+
+def test_every_kind_is_asked_in_a_packaged_set_or_here():
+    used = {t.kind for name in ("eurasianet-2018", "world-turns") for s in statements(name).statements for t in s.tests}
+    assert set(ASK) - used <= {"interrupted"}
+
+
+def ask(kind, **args):
+    return tested(Day(), Test(kind, "first", "", {"stream": "all", **args}))
+
+
+def span(first, last):
+    return {"start": date(first, 1, 1), "end": date(last + 1, 1, 1)}
+
+
+def test_interrupted__finds_a_change_of_level():
+    told = ask("interrupted", place=("RUS",), measure="immigration", counterpart=("KAZ",), at=2011, expect="lower", **span(2000, 2019))
+    assert told.verdict in (SUPPORTED, CONTRADICTED) and told.sides[0].unit == "percent"
+
+
+def test_change__takes_spans_of_other_lengths_per_year():
+    asked = {"place": ("KAZ",), "measure": "emigration", "definition": "reg_permanent", "as": "ratio", "low": 0.0}
+    whole = ask("change", **asked, **span(2008, 2016), before=span(1992, 1996)).sides[0].value
+    rows = kr.evidence("KAZ", "emigration", stream="all", release="bns-taldau")
+    by_year = dict(rows.select(pl.col("start").dt.year(), "value").iter_rows())
+    wanted = np.mean([by_year[y] for y in range(2008, 2017)]) / np.mean([by_year[y] for y in range(1992, 1997)])
+    assert whole == pytest.approx(wanted)
+
+
+def test_level__of_several_counterparts_is_their_sum():
+    told = ask("level", place=("RUS",), measure="foreign_citizens", counterpart=("KGZ", "TJK", "UZB"), low=0, **span(2015, 2015))
+    assert told.sides[0].value == 507_400 + 971_000 + 2_100_000 and len(told.sides[0].ids) == 3
+
+
+def test_sums_are_not_stretched_over_years_that_nobody_told():
+    day = Day(date(2018, 5, 3))
+    asked = {"stream": "all", "place": ("KAZ",), "measure": "net_migration", "definition": "reg_permanent"}
+    level = tested(day, Test("level", "first", "", {**asked, "low": 0, **span(2010, 2017)}))
+    assert level.verdict == UNDETERMINED  # 2017 was not told on that day
+    sign = tested(day, Test("sign", "first", "", {**asked, "sign": "negative", **span(2010, 2017)}))
+    rows = kr.evidence("KAZ", "net_migration", release="bns-taldau", since=2010, until=2016, as_of=MAY)
+    assert sign.verdict == SUPPORTED and sign.sides[0].value == pytest.approx(rows["value"].sum())
+
+
+def test_judge__strict_leaves_out_what_follows_a_lag():
+    s = statements("eurasianet-2018").statements[7]
+    assert judge(s, Day(date(2018, 5, 3))).verdict == SUPPORTED
+    assert judge(s, Day(date(2018, 5, 3), strict=True)).verdict == UNDETERMINED
+
+
+# ---------------------------------------------------------------- a world whose truth is known
+
+
+def test_verdicts__are_calibrated_over_2000_statements_about_toy_worlds():
+    found = trials(2000, seed=1)
+    told = calibration(found)
+    assert found.height == 2000 and set(found["kind"]) == {"mean", "every", "any", "rises", "turn", "alone"}
+    off = (told["holds"] - told["probability"]).abs()
+    assert (off <= 3 * told["error"] + 0.01).all(), told
+    eight = found.filter(pl.col("probability").is_between(0.7, 0.9))
+    assert abs(eight["holds"].mean() - eight["probability"].mean()) < 0.08
+    assert found.filter(pl.col("probability") >= 0.9)["holds"].mean() > 0.95
+    assert found.filter(pl.col("probability") <= 0.1)["holds"].mean() < 0.05
+
+
+def test_verdicts__are_too_sure_in_a_world_that_the_model_does_not_know():
+    found = trials(480, seed=2, misspecified=True)
+    assert found.filter(pl.col("probability") >= 0.9)["holds"].mean() < 0.95
+    assert found.filter(pl.col("probability") <= 0.1)["holds"].mean() > 0.05
+
+
+# ---------------------------------------------------------------- the user's own
+
+
+def test_audit__of_a_users_own_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(template(), "utf-8")
+    assert kr.audit(path).about.name == "mine"
+
+
+def test_replace__keeps_statements_plain():
+    s = statements("eurasianet-2018").statements[39]
+    assert replace(s, text="other").tests == s.tests

@@ -38,14 +38,16 @@ def test_parsed__fills_what_a_test_needs():
     (test,) = s.tests
     assert s.places == ("KAZ",) == test.args["place"]
     assert (test.args["start"].isoformat(), test.args["end"].isoformat()) == ("2010-01-01", "2018-01-01")
-    assert test.role == "first" and s.line == 7
+    assert test.role == "first"
+    assert s.line == 7
 
 
 def test_parsed__a_test_inherits_the_speakers_definition_and_a_rival_does_not():
     two = GOOD.replace('type = "level"', 'type = "level"\ndefinition = "reg_permanent"')
     two += '\n[[statement.test]]\nrole = "rival"\nkind = "sign"\nmeasure = "net_migration"\nyear = 2012\nsign = "positive"\n'
     first, rival = parsed(two, "mine.toml").statements[0].tests
-    assert first.args["definition"] == "reg_permanent" and "definition" not in rival.args
+    assert first.args["definition"] == "reg_permanent"
+    assert "definition" not in rival.args
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,9 @@ def test_parsed__one_slip_of_syntax_hides_no_other_fault():
 
 
 def test_parsed__a_long_text_holds_no_keys():
-    long = GOOD.replace('text = "More came than left."', 'text = """\n[[statement]]\nkind = 3\n"""').replace('"sign"', '"sing"')
+    long = GOOD.replace('text = "More came than left."', 'text = """\n[[statement]]\nkind = 3\n"""').replace(
+        '"sign"', '"sing"'
+    )
     assert "line 19, statement 1: 'sing'" in faults(long)[0]
 
 
@@ -164,9 +168,11 @@ def test_statements__of_an_unknown_name_suggests_the_nearest(tmp_path):
 
 
 def test_kinds__need_nothing_that_is_not_checked():
-    assert set(TYPES) >= {"causal", "forecast"} and len(KINDS) >= 12
+    assert set(TYPES) >= {"causal", "forecast"}
+    assert len(KINDS) >= 12
     for kind in KINDS.values():
-        assert kind.asks.endswith(("?", ".", "listed.")) and not kind.needs & kind.may
+        assert kind.asks.endswith(("?", ".", "listed."))
+        assert not kind.needs & kind.may
         assert all(CHOICES[k] for k in (kind.needs | kind.may) & set(CHOICES))
 
 

@@ -21,7 +21,7 @@ from keruen.provenance import day
 from keruen.snapshot import manifest
 from keruen.statements import UNPROVEN, Statement, Statements, Test, statements
 from keruen.tipping import Paths
-from keruen.verdicts import tested
+from keruen.verdicts import ask
 from keruen.witnesses import (
     CONTESTED,
     CONTRADICTED,
@@ -253,10 +253,10 @@ def judge(s: Statement, on: Day, *, brief: bool = False) -> Verdict:
     """
     trial = frozenset(s.on_trial)
     hidden = trial | ({s.cites} if s.cites else set())
-    said = [tested(on, _against(t, s.cites), trial) for t in s.tests if t.role == "said" and not brief]
-    first = [tested(on, t, hidden) for t in s.tests if t.role == "first"]
-    rivals = [tested(on, t, hidden) for t in s.tests if t.role == "rival"]
-    beside = [(t.says or "beside it", tested(on, t, hidden)) for t in s.tests if t.role == "beside" and not brief]
+    said = [ask(on, _against(t, s.cites), trial) for t in s.tests if t.role == "said" and not brief]
+    first = [ask(on, t, hidden) for t in s.tests if t.role == "first"]
+    rivals = [ask(on, t, hidden) for t in s.tests if t.role == "rival"]
+    beside = [(t.says or "beside it", ask(on, t, hidden)) for t in s.tests if t.role == "beside" and not brief]
     own = together(first) if first else None
     for t, f in zip((t for t in s.tests if t.role == "first"), first, strict=True):
         others = _others(on, t, f, hidden)
@@ -289,7 +289,7 @@ def _others(on: Day, t: Test, f: Finding, hidden: frozenset[str]) -> Finding | N
         return None
     free = replace(t, args={k: v for k, v in t.args.items() if k != "definition"})
     mine = {s.lineage for s in f.sides} | {lineage_of(t.args["definition"], "")}
-    wide = tested(on, free, hidden)
+    wide = ask(on, free, hidden)
     sides = [s for s in wide.sides if s.lineage not in mine]
     return witnessed(sides) if sides else None
 
@@ -395,12 +395,8 @@ def _verb(names: str) -> str:
 
 def _p(v: Verdict) -> str:
     p = v.probability or 0.0
-    parts = [f for f in (v.first,) if f is not None]
-    most = any(
-        f.at_least is not None and f.probability is not None and f.at_least < f.probability - 1e-9 for f in parts
-    )
-    said = "above 0.99" if p > 0.99 else "below 0.01" if p < 0.01 else f"{'at most ' if most else ''}{p:.2f}"
-    return said
+    most = "at most " if v.first is not None and v.first.loose else ""
+    return "above 0.99" if p > 0.99 and not most else "below 0.01" if p < 0.01 else f"{most}{p:.2f}"
 
 
 def _sentence(said: str) -> str:
@@ -530,14 +526,16 @@ def plain(found: Audit) -> dict[str, Any]:
                 "id": s.id, "text": s.text, "type": s.type, "verdict": v.verdict, "probability": v.probability,
                 "because": because(v), "claims": list(v.claims), "would_settle": s.would_settle or None,
                 "places": list(s.places), "attributed_to": s.attributed_to or None, "tolerance": s.tolerance or None,
-                "refuted_by": s.refuted_by or None, "not_testable": s.not_testable or None, "nearest": s.nearest or None,
+                "refuted_by": s.refuted_by or None, "not_testable": s.not_testable or None,
+                "nearest": s.nearest or None,
                 "then": _told_verdict(r.then), "now": _told_verdict(v), "changed": changed(r) or None,
                 "turns": [{"day": t.day, "verdict": t.verdict, "releases": list(t.releases)} for t in r.turns],
             }
         )  # fmt: skip
     a = found.about
     return {
-        "name": a.name, "as_of": found.as_of or date.today(), "said": a.date, "title": a.title, "author": a.author, "outlet": a.outlet,
+        "name": a.name, "as_of": found.as_of or date.today(), "said": a.date, "title": a.title, "author": a.author,
+        "outlet": a.outlet,
         "statements": rows, "counts": found.counts, "counts_then": _counts(r.then.verdict for r in found.rows),
         "keruen": __version__, "snapshot": manifest()["version"],
     }  # fmt: skip

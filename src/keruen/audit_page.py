@@ -76,8 +76,10 @@ def page(found: Audit, format: str = "html", *, command: str | None = None) -> s
     return room.get_template(f"audit.{format}.j2").render(
         about=found.about, rows=found.rows, verdicts=VERDICTS, counts=found.counts,
         counts_then={v: sum(r.then.verdict == v for r in found.rows) for v in VERDICTS},
-        now=_day(found.as_of), then=told_day(found.about.date), moved=[r for r in found.rows if changed(r)], sources=sources,
-        many=f"{len(found.rows)} {plural(len(found.rows), 'statement')}", version=__version__, snapshot=manifest()["version"],
+        now=_day(found.as_of), then=told_day(found.about.date), moved=[r for r in found.rows if changed(r)],
+        sources=sources,
+        many=f"{len(found.rows)} {plural(len(found.rows), 'statement')}", version=__version__,
+        snapshot=manifest()["version"],
         command=command or f"keruen audit {found.about.name}" + (f" --as-of {found.as_of}" if found.as_of else ""),
         made=told_day(date.today()),
     )  # fmt: skip
@@ -90,14 +92,8 @@ def _day(at: date | None) -> str:
 def _p(v: Verdict) -> str:
     if v.probability is None:
         return ""
-    p = v.probability
-    most = (
-        v.first is not None
-        and v.first.at_least is not None
-        and v.first.probability is not None
-        and v.first.at_least < v.first.probability - 1e-9
-    )
-    said = "> 0.99" if p > 0.99 else "< 0.01" if p < 0.01 else f"{'≤' if most else '='} {p:.2f}"
+    p, loose = v.probability, v.first is not None and v.first.loose
+    said = "> 0.99" if p > 0.99 and not loose else "< 0.01" if p < 0.01 else f"{'≤' if loose else '='} {p:.2f}"
     return f"P {said}"
 
 
@@ -138,7 +134,8 @@ def _sources(found: Audit) -> list[dict[str, Any]]:
                 keys.setdefault(n.release)
             for release in v.releases:
                 keys.setdefault(release)
-    cards, listed = store.cards(), []
+    cards = store.cards()
+    listed: list[dict[str, Any]] = []
     for key in keys:
         card = cards.get(key)
         if card is None:
@@ -148,7 +145,8 @@ def _sources(found: Audit) -> list[dict[str, Any]]:
             {
                 "key": key, "n": len(listed) + 1, "cite": cite(card), "licence": terms["name"],
                 "attribution": terms.get("attribution", ""), "label": figures.label(key, card.title),
-                "released": told_day(card.released, card.precision), "url": card.url if card.url.startswith("http") else "",
+                "released": told_day(card.released, card.precision),
+                "url": card.url if card.url.startswith("http") else "",
             }
         )  # fmt: skip
     return listed

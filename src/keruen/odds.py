@@ -28,6 +28,7 @@ from keruen.witnesses import (
     at_of,
     bounds_of,
     chance,
+    drawing,
     each_of,
     found,
     inside,
@@ -74,17 +75,19 @@ def _answered(path: Callable[[], Paths]) -> Paths | str:
 
 def _turn(day: Day, path: Paths, args: Mapping[str, Any]) -> Tipping:
     asked = {"persistence": int(args.get("persistence", 5)), "since": int(args.get("since", 1990))}
-    return day.once(("turn", id(path), *asked.values()), lambda: tipping(path, **asked))
+    found_: Tipping = day.once(("turn", id(path), *asked.values()), lambda: tipping(path, **asked))
+    return found_
 
 
 def _mode(seen: Tipping) -> str:
     return f"in {seen.mode}" if isinstance(seen.mode, int) else {"never": "there is none"}.get(seen.mode, seen.mode)
 
 
-def _bars(told_: Any, place: str, first: int | None = None, last: int | None = None) -> dict[str, Any]:
+def _bars(told_: Any, place: str, first: int | None = None, last: int | None = None) -> list[dict[str, Any]]:
     rest = {"never": told_.p_never, "begun": told_.p_unconfirmed, "from the start": told_.p_already_receiving}
-    return {"kind": "bars", "title": f"When {named(place)} turned, P by year", "unit": "probability", "bars": dict(told_.p_by_year),
-            "rest": rest, "first": first, "last": last}  # fmt: skip
+    title = f"When {named(place)} turned, P by year"
+    bars = dict(told_.p_by_year)
+    return drawing("bars", title, "probability", bars=bars, rest=rest, first=first, last=last)
 
 
 def date_between(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
@@ -99,12 +102,15 @@ def date_between(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
         seen = _turn(day, path, args)
         p = seen.mass(first, last)
         says: Parts = [
-            f"All evidence weighed, P(the first lasting turn of {named(place)} falls into ", Said(f"{first} to {last}"), ") = ",
-            chance(p, rows), f"; most likely {_mode(seen)}, never ", chance(seen.p_never, rows), ", begun but not yet confirmed ",
-            chance(seen.p_unconfirmed, rows), ", receiving from the start ", chance(seen.p_already_receiving, rows), ".",
+            f"All evidence weighed, P(the first lasting turn of {named(place)} falls into ",
+            Said(f"{first} to {last}"), ") = ",
+            chance(p, rows), f"; most likely {_mode(seen)}, never ", chance(seen.p_never, rows),
+            ", begun but not yet confirmed ",
+            chance(seen.p_unconfirmed, rows), ", receiving from the start ", chance(seen.p_already_receiving, rows),
+            ".",
         ]  # fmt: skip
         sides = _turn_sides(day, args, place, hidden, rows, lambda t: t.mass(first, last), f"in {first} to {last}")
-        return found(sides, p, says=[says], rows=rows, pictures=[_bars(seen, place, first, last)])
+        return found(sides, p, says=[says], rows=rows, pictures=_bars(seen, place, first, last))
 
     return each_of(args, one, independent=True)
 
@@ -142,6 +148,7 @@ def _turn_sides(
 
 
 def spread_of_turn(day: Day, args: Mapping[str, Any], place: str, hidden: frozenset[str]) -> Finding:
+    """How many years are needed to hold 80% of the mass of the tipping year."""
     path = _answered(lambda: day.path(place, hidden=hidden))
     if isinstance(path, str):
         return found(lacking=path)
@@ -154,7 +161,7 @@ def spread_of_turn(day: Day, args: Mapping[str, Any], place: str, hidden: frozen
         made(seen.entropy_bits, "bits", rows, text=f"{seen.entropy_bits:.1f}"), " bits of doubt.",
     ]  # fmt: skip
     one_side = Side("all evidence", "all", size >= args["low"], float(size), "years", says, (), (), None, False)
-    return found([one_side], rows=rows, pictures=[_bars(seen, place)])
+    return found([one_side], rows=rows, pictures=_bars(seen, place))
 
 
 def _order(labels: Sequence[Any]) -> Array:
@@ -177,12 +184,14 @@ def earlier(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Findin
         p = float((n - grid).mean() / n)
         rows = [r for q in paths if not isinstance(q, str) for r in _path_rows(q)]
         says: Parts = [
-            f"By {LINEAGES[args['lineage']]} the turn of {named(place)} is most likely ", Said(str(seen[0].mode)), f", by "
+            f"By {LINEAGES[args['lineage']]} the turn of {named(place)} is most likely ", Said(str(seen[0].mode)),
+            f", by "
             f"{LINEAGES[args['than']]} ", Said(str(seen[1].mode)), "; P(earlier by the first) = ", chance(p, rows), ".",
         ]  # fmt: skip
         pictures = [
-            {**_bars(t, place), "title": f"When {named(place)} turned, by {LINEAGES[args[k]]}"}
+            {**picture, "title": f"When {named(place)} turned, by {LINEAGES[args[k]]}"}
             for t, k in zip(seen, ("lineage", "than"), strict=True)
+            for picture in _bars(t, place)
         ]
         return found(probability=p, says=[says], rows=rows, pictures=pictures)
 
@@ -220,9 +229,9 @@ def joint_state(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Fi
         says += [", " if k else "", f"{named(code)} ", chance(positive[code], rows)]
     says += [f"; P({named(place)} alone is {args['state']}) = ", chance(p, rows), "."]
     sides = _alone_by_lineage(day, args, place, peers, up, hidden)
-    picture = {"kind": "strip", "title": f"P(more came than left), {span(args['start'], args['end'])}", "unit": "probability",
-               "points": [(named(c), v, None) for c, v in positive.items()], "low": None, "high": None}  # fmt: skip
-    return found(sides, p, says=[says], rows=rows, pictures=[picture])
+    title = f"P(more came than left), {span(args['start'], args['end'])}"
+    pictures = drawing("strip", title, "probability", points=[(named(c), v, None) for c, v in positive.items()])
+    return found(sides, p, says=[says], rows=rows, pictures=pictures)
 
 
 def _alone_by_lineage(
@@ -238,7 +247,7 @@ def _alone_by_lineage(
             if r.value is not None:
                 by.setdefault(r.lineage, {})[code] = r
     sides = []
-    for lineage, of in by.items():
+    for of in by.values():
         if len(of) < 1 + len(peers):
             continue
         own = of[place]
@@ -266,7 +275,7 @@ def posterior_probability(day: Day, args: Mapping[str, Any], hidden: frozenset[s
 
 
 def _held(values: Array, args: Mapping[str, Any]) -> NDArray[np.bool_]:
-    """(draw): whether the bounds hold for the mean of the years, for every one, or for any; or the last exceeds the first."""
+    """(draw): whether the bounds hold for the mean of the years, every one or any, or the last against the first."""
     how = args.get("how", "mean")
     if how == "rises":
         x = values[:, -1] - values[:, 0]
@@ -280,8 +289,19 @@ def _held(values: Array, args: Mapping[str, Any]) -> NDArray[np.bool_]:
     return np.asarray((x >= args.get("low", -np.inf)) & (x <= args.get("high", np.inf)))
 
 
-HOW = {"mean": "the mean", "every": "every year", "any": "any year", "rises": "the change from the first year to the last",
-       "multiplies": "the last year over the first"}  # fmt: skip
+HOW = {"mean": "the mean", "every": "every year", "any": "any year",
+       "rises": "the change from the first year to the last", "multiplies": "the last year over the first"}  # fmt: skip
+
+
+def _fan(title: str, unit: str, years: Any, draws: Array, args: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The path with its 80%, the years asked about, and the bounds where they are bounds of the path itself."""
+    low, middle, high = (q.tolist() for q in np.quantile(draws, [0.1, 0.5, 0.9], axis=0))
+    asked = _years_of(args)
+    bounds = args if args.get("how", "mean") in ("mean", "every", "any") else {}
+    return drawing(
+        "fan", title, unit, bounds, years=[int(y) for y in years], low80=low, median=middle, high80=high,
+        span=(asked[0], asked[-1]),
+    )  # fmt: skip
 
 
 def _probability_of_rate(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
@@ -297,16 +317,17 @@ def _probability_of_rate(day: Day, args: Mapping[str, Any], hidden: frozenset[st
         rows = _path_rows(path)
         low, middle, high = np.quantile(rates.mean(1), [0.1, 0.5, 0.9])
         says: Parts = [
-            f"All evidence weighed, net migration of {named(place)} per 1,000 residents a year, ", when_of(args["start"], args["end"]),
-            ": mean ", rounded(middle, rows), " (80%: ", rounded(low, rows), " to ", rounded(high, rows), f"); P({HOW[args.get('how', 'mean')]} is ",
+            f"All evidence weighed, net migration of {named(place)} per 1,000 residents a year, ",
+            when_of(args["start"], args["end"]),
+            ": mean ", rounded(middle, rows), " (80%: ", rounded(low, rows), " to ", rounded(high, rows),
+            f"); P({HOW[args.get('how', 'mean')]} is ",
             Said(bounds_of(args, "per 1,000")), ") = ", chance(p, rows), ".",
         ]  # fmt: skip
         sides = _rate_sides(day, args, place, path, hidden) if rows else []
-        q = np.quantile(np.asarray(path.rates), [0.1, 0.5, 0.9], axis=0)
-        picture = {"kind": "fan", "title": f"Net migration of {named(place)}", "unit": "per 1,000 a year", "years": path.years.tolist(),
-                   "low80": q[0].tolist(), "median": q[1].tolist(), "high80": q[2].tolist(), "low": args.get("low"), "high": args.get("high"),
-                   "span": (args["start"].year, _years_of(args)[-1])}  # fmt: skip
-        return found(sides, p, says=[says], rows=rows, pictures=[picture])
+        pictures = _fan(
+            f"Net migration of {named(place)}", "per 1,000 a year", path.years, np.asarray(path.rates), args
+        )
+        return found(sides, p, says=[says], rows=rows, pictures=pictures)
 
     return each_of(args, one, independent=True)
 
@@ -327,8 +348,10 @@ def _rate_sides(day: Day, args: Mapping[str, Any], place: str, path: Paths, hidd
         rate = r.value / lived
         holds = inside(rate, None, None, args)
         says: Parts = [
-            Said(name_of(r), "name", r.release), f": net migration of {named(place)}, ", *at_of(r, args["start"], args["end"]), ": ",
-            *told_reading(r, "persons"), " persons, ", made(rate, "per 1,000", r.rows, text=figures.spelt(rate, 1)), " per 1,000 a year.",
+            Said(name_of(r), "name", r.release), f": net migration of {named(place)}, ",
+            *at_of(r, args["start"], args["end"]), ": ",
+            *told_reading(r, "persons"), " persons, ", made(rate, "per 1,000", r.rows, text=figures.spelt(rate, 1)),
+            " per 1,000 a year.",
         ]  # fmt: skip
         sides.append(side(r, holds, says, value=rate, unit="per 1,000"))
     return sides
@@ -343,9 +366,8 @@ def _probability_of_labour(day: Day, args: Mapping[str, Any], hidden: frozenset[
             return found(lacking=_why(error))
         years = [y for y in _years_of(args) if y in seen.cube["year"].values]
         if not years:
-            return found(
-                lacking=f"The account of labour migrants in {named(place)} does not reach {span(args['start'], args['end'])}."
-            )
+            asked = span(args["start"], args["end"])
+            return found(lacking=f"The account of labour migrants in {named(place)} does not reach {asked}.")
         name = args["quantity"]
         drawn = np.asarray(seen.cube[name].sel(year=years).transpose("draw", "year").values)
         p = float(_held(drawn, args).mean())
@@ -356,6 +378,8 @@ def _probability_of_labour(day: Day, args: Mapping[str, Any], hidden: frozenset[
             name, f"{name.split('_')[-1]} labour migrants"
         )
 
+        where = named(place) + (f" from {named(other)}" if other else "")
+
         def n(value: float) -> Number | str:
             return made(
                 float(value),
@@ -365,23 +389,21 @@ def _probability_of_labour(day: Day, args: Mapping[str, Any], hidden: frozenset[
             )
 
         says: Parts = [
-            f"By the account of labour migrants in {named(place)}{' from ' + named(other) if other else ''}, {words_}, ",
-            when_of(args["start"], args["end"]), ": mean ", n(middle), " (80%: ", n(low), " to ", n(high), f"); P({HOW[args.get('how', 'mean')]} is ",
+            f"By the account of labour migrants in {where}, {words_}, ",
+            when_of(args["start"], args["end"]), ": mean ", n(middle), " (80%: ", n(low), " to ", n(high),
+            f"); P({HOW[args.get('how', 'mean')]} is ",
             Said(bounds_of(args, unit)), ") = ", chance(p, rows), ", without the statements on trial.",
         ]  # fmt: skip
         every = np.asarray(seen.cube[name].transpose("draw", "year").values)
-        q = np.quantile(every, [0.1, 0.5, 0.9], axis=0)
-        picture = {"kind": "fan", "title": f"{words_.capitalize()}, {named(place)}", "unit": unit, "years": seen.cube["year"].values.tolist(),
-                   "low80": q[0].tolist(), "median": q[1].tolist(), "high80": q[2].tolist(), "span": (years[0], years[-1]),
-                   "low": args.get("low") if args.get("how", "mean") in ("mean", "every", "any") else None,
-                   "high": args.get("high") if args.get("how", "mean") in ("mean", "every", "any") else None}  # fmt: skip
-        return found(probability=p, says=[says], rows=rows, pictures=[picture])
+        title = f"{words_.capitalize()}, {named(place)}"
+        pictures = _fan(title, unit, seen.cube["year"].values, every, args)
+        return found(probability=p, says=[says], rows=rows, pictures=pictures)
 
     return each_of(args, one)
 
 
 def _labour_rows(day: Day, seen: Labour) -> list[dict[str, Any]]:
-    """Claims behind the account of labour migrants; figures that the timeline alone tells are found among its events."""
+    """Claims behind the account of labour migrants; what the timeline alone tells is found among its events."""
     timeline = events(None, measures=False)
     ids: list[str] = []
     for anchor in seen.anchors:
@@ -419,11 +441,13 @@ def _probability_of_leverage(day: Day, args: Mapping[str, Any], hidden: frozense
         for got in (now, then):
             if isinstance(got, str):
                 return found(lacking=got)
-        assert not isinstance(now, str) and not isinstance(then, str)
+        assert not isinstance(now, str)
+        assert not isinstance(then, str)
         values, rows, assumed = now
         x = values
+        what = f"{args['quantity'].capitalize()} leverage of {named(args['holder'])} over {named(place)}"
         says: Parts = [
-            f"{args['quantity'].capitalize()} leverage of {named(args['holder'])} over {named(place)}, percent of GDP: ",
+            f"{what}, percent of GDP: ",
             rounded(float(np.median(values)), rows, 2), " in ", Said(str(year)),
         ]  # fmt: skip
         if then is not None:
@@ -469,16 +493,19 @@ def rank_of_leverage(day: Day, args: Mapping[str, Any]) -> Finding:
     p = float((ranks[:, at] <= args["within"]).all(1).mean())
     rows = [row for c in there for row in day.rows(held.ids.get(c, ()), c, MONEY)]
     says: Parts = [
-        f"Share of GDP that {named(args['holder'])} could take in ", Said(str(args["start"].year)), ", once people can go elsewhere: ",
+        f"Share of GDP that {named(args['holder'])} could take in ", Said(str(args["start"].year)),
+        ", once people can go elsewhere: ",
     ]  # fmt: skip
     for k, c in enumerate(there):
         says += [", " if k else "", f"{named(c)} ", made(100 * float(np.median(values[:, k])), "percent", rows)]
-    said: Parts = [*says, " percent; P(", ", ".join(map(named, args["place"])), f" among the {args['within']:g} {args['order']}) = ",
-                   chance(p, rows), "."]  # fmt: skip
+    who = ", ".join(map(named, args["place"]))
+    tail = f" percent; P({who} among the {args['within']:g} {args['order']}) = "
+    said: Parts = [*says, tail, chance(p, rows), "."]
     notes: list[Parts] = []
     if held.absent:
         notes.append([f"Not ranked, for nobody had told what is needed: {', '.join(map(named, held.absent))}."])
     notes.append(["Who was sent where is a model: ", Said(" ".join(held.assumptions), "note")])
-    picture = {"kind": "strip", "title": f"Gross leverage of {named(args['holder'])}, {args['start'].year}", "unit": "percent of GDP",
-               "points": [(named(c), 100 * float(np.median(values[:, k])), None) for k, c in enumerate(there)], "low": None, "high": None}  # fmt: skip
-    return found(probability=p, says=[said, *notes], rows=rows, pictures=[picture])
+    title = f"Gross leverage of {named(args['holder'])}, {args['start'].year}"
+    points = [(named(c), 100 * float(np.median(values[:, k])), None) for k, c in enumerate(there)]
+    pictures = drawing("strip", title, "percent of GDP", points=points)
+    return found(probability=p, says=[said, *notes], rows=rows, pictures=pictures)

@@ -96,7 +96,8 @@ def _words(
 
 def _line(x1: float, y1: float, x2: float, y2: float, colour: str = "#d0d0d0", width: float = 1, dash: str = "") -> str:
     extra = f' stroke-dasharray="{dash}"' if dash else ""
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" stroke-width="{width}"{extra}/>'
+    ends = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
+    return f'<line {ends} stroke="{colour}" stroke-width="{width}"{extra}/>'
 
 
 def _rect(x: float, y: float, w: float, h: float, colour: str) -> str:
@@ -197,9 +198,8 @@ def _fan(p: Mapping[str, Any]) -> tuple[list[str], float]:
     half = (x(years[-1]) - x(years[0])) / max(len(years) - 1, 1) / 2
     drawn.insert(0, _rect(x(first) - half, top, x(last) - x(first) + 2 * half, bottom - top, BAND))
     outline = [*zip(years, p["high80"], strict=True), *reversed(list(zip(years, p["low80"], strict=True)))]
-    drawn.append(
-        f'<polygon points="{" ".join(f"{x(t):.1f},{y(v):.1f}" for t, v in outline)}" fill="#0a3f7c" fill-opacity="0.22"/>'
-    )
+    around = " ".join(f"{x(t):.1f},{y(v):.1f}" for t, v in outline)
+    drawn.append(f'<polygon points="{around}" fill="#0a3f7c" fill-opacity="0.22"/>')
     path = " ".join(f"{x(t):.1f},{y(v):.1f}" for t, v in zip(years, p["median"], strict=True))
     drawn.append(f'<polyline points="{path}" fill="none" stroke="#0a3f7c" stroke-width="2"/>')
     for bound in (p.get("low"), p.get("high")):
@@ -222,7 +222,7 @@ def _bars(p: Mapping[str, Any]) -> tuple[list[str], float]:
     years = sorted(bars) or [p.get("first") or 2000]
     first, last = min(years), max(years)
     top, bottom, left, right = 8.0, 148.0, 44.0, WIDTH - 190.0
-    high = max([*bars.values(), *rest.values(), 0.05]) * 1.08
+    high = 1.08 * float(max([*bars.values(), *rest.values(), 0.05]))
     wide = (right - left) / (last - first + 1)
 
     def y(v: float) -> float:

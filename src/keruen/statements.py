@@ -481,8 +481,8 @@ def _statement(n: int, row: dict[str, Any], card: dict[str, Any], reading: _Read
     if cited is not None and cited.released > card["date"] > date.min:
         reading.tell(
             (n, "cites"),
-            f"cites {told['cites']}, released {cited.released}, after it was said ({card['date']}). Give the edition of "
-            "that day, or correct the date of the set.",
+            f"cites {told['cites']}, released {cited.released}, after it was said ({card['date']}). Give the edition "
+            "of that day, or correct the date of the set.",
         )
     if told["cites"] and not told["attributed_to"]:
         reading.tell((n, "cites"), "cites a release but does not say who is quoted. Add attributed_to.")
@@ -728,7 +728,7 @@ def _inner(key: str, args: dict[str, Any], at: Where, reading: _Reading) -> dict
 
 
 def _reported(args: dict[str, Any], at: Where, shared: dict[str, Any], reading: _Reading) -> None:
-    """A place or a measure of which nobody ever reported anything is a slip, unless the statement says what is lacking."""
+    """Of what nobody ever reported anything is a slip, unless the statement says what is lacking."""
     if "measure" not in args or args["measure"] not in measures() or shared["settles"]:
         return
     for code in args.get("place", ()):

@@ -767,7 +767,7 @@ def _wanted(of: str | Iterable[str] | pl.DataFrame) -> tuple[set[str], set[str],
 
 
 def event_claims() -> pl.DataFrame:
-    """The timeline of policies and shocks in the form of claims, in the order of its table: what happened is ``text``."""
+    """The timeline of policies and shocks as claims, in the order of its table; what happened is ``text``."""
     return _event_claims(snapshot.manifest()["version"])
 
 

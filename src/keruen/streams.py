@@ -71,7 +71,8 @@ def events(
     -------
     kind, place, counterpart (codes separated by blanks), start, end (half-open), precision, description,
     expected_effect, source, verified (``read``, ``unverified``, ``statement on trial``), parameter (the named effect in
-    :func:`keruen.labour`), overlaps (other events of the kind at the time), known, id (which :func:`keruen.trace` knows).
+    :func:`keruen.labour`), overlaps (other events of the kind at the time), known,
+    id (which :func:`keruen.trace` knows).
 
     Raises
     ------

@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from keruen.statements import Statement, parsed
-from keruen.verdicts import tested
+from keruen.verdicts import ask
 from keruen.witnesses import Day, together
 
 Array = NDArray[np.float64]
@@ -90,7 +90,9 @@ def world(
     return truth, seen
 
 
-def sentences(rng: np.random.Generator, places: Sequence[str], count: int, *, first: int = 1992, last: int = 2017) -> str:
+def sentences(
+    rng: np.random.Generator, places: Sequence[str], count: int, *, first: int = 1992, last: int = 2017
+) -> str:
     """A set of random statements about some places, as TOML: levels, changes, turns, who stands alone.
 
     Examples
@@ -98,7 +100,7 @@ def sentences(rng: np.random.Generator, places: Sequence[str], count: int, *, fi
     >>> sentences(np.random.default_rng(0), ["KAZ", "UZB"], 2).count("[[statement]]")
     2
     """
-    lines = ["[set]", 'name = "toy"', 'title = "Statements about a toy world"', 'outlet = "a generator"', "date = 2021-01-01"]
+    lines = ["[set]", 'title = "Statements about a toy world"', 'outlet = "a generator"', "date = 2021-01-01"]
     for k in range(count):
         place = str(rng.choice(places))
         a = int(rng.integers(first, last - 4))
@@ -109,7 +111,8 @@ def sentences(rng: np.random.Generator, places: Sequence[str], count: int, *, fi
         test = [f'kind = "posterior_probability"\nroom = "net_migration"\nquantity = "rate"\nyears = [{a}, {b}]',
                 f'how = "{kind}"\n{side} = {bound}']  # fmt: skip
         if kind == "turn":
-            test = [f'kind = "date_between"\nfirst = {a}\nlast = {min(a + int(rng.integers(3, 20)), last)}\nsince = 1990']
+            end = min(a + int(rng.integers(3, 20)), last)
+            test = [f'kind = "date_between"\nfirst = {a}\nlast = {end}\nsince = 1990']
         elif kind == "alone":
             rest = ", ".join(f'"{p}"' for p in rng.permutation(places)[: int(rng.integers(2, 4))])
             state = str(rng.choice(["receiving", "sending"]))
@@ -124,7 +127,7 @@ def sentences(rng: np.random.Generator, places: Sequence[str], count: int, *, fi
 def probability(s: Statement, paths: dict[str, Path]) -> float:
     """The probability of a statement in a world, by the tests that real statements are put to."""
     day = Day(paths={(place, (), frozenset()): path for place, path in paths.items()})
-    found = together([tested(day, t) for t in s.tests])
+    found = together([ask(day, t) for t in s.tests])
     assert found.probability is not None, found.lacking
     return found.probability
 

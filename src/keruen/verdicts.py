@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from keruen.witnesses import (
     Side,
     at_of,
     bounds_of,
+    drawing,
     each_of,
     found,
     inside,
@@ -45,8 +47,8 @@ from keruen.witnesses import (
     side,
     strip,
     told_reading,
-    voiced,
     unit_of,
+    voiced,
     what_of,
     when_of,
     yearly,
@@ -113,15 +115,14 @@ def sign(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
                     continue
                 says = [
                     Said(name_of(r), "name", r.release), f": {what_of(args, place)}, ", *at_of(r, start, end), ": ",
-                    *told_reading(r, unit), f" {unit_of(unit)}, {'above' if r.value > 0 else 'below' if r.value < 0 else 'at'} "
+                    *told_reading(r, unit),
+                    f" {unit_of(unit)}, {'above' if r.value > 0 else 'below' if r.value < 0 else 'at'} "
                     "nought", *_years_right(series.get(r.lineage, []), kind, up), ".",
                 ]  # fmt: skip
                 sides.append(side(r, (r.value > 0) == up and r.value != 0, says, unit=unit))
-        title = f"{what_of(args, place)}"
-        pictures: list[dict[str, Any]] = []
-        if lines:
-            pictures = [{"kind": "lines", "title": title, "unit": unit, "series": lines, "low": 0.0, "high": None}]
-        elif args.get("each") != "year":
+        title = what_of(args, place)
+        pictures = drawing("lines", title, unit, {"low": 0.0}, series=lines)
+        if not lines and args.get("each") != "year":
             bounds = {"low": 0.0} if up else {"high": 0.0}
             pictures = strip(sides, bounds, f"{title}, {span(start, end)}", unit)
         return found(
@@ -161,21 +162,22 @@ def change(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding
             holds = inside(moved, None, None, args)
             says: Parts = [
                 Said(name_of(b), "name", b.release), f": {what_of(args, place)}, from ", *told_reading(a, unit), " (",
-                *at_of(a, before["start"], before["end"]), ") to ", *told_reading(b, unit), " (", *at_of(b, args["start"], args["end"]),
+                *at_of(a, before["start"], before["end"]), ") to ", *told_reading(b, unit), " (",
+                *at_of(b, args["start"], args["end"]),
                 "), ", "per year " if uneven else "", "times " if of == "ratio" else "a change of ",
                 made(moved, of, [*a.rows, *b.rows], text=figures.spelt(moved, 2) if of == "ratio" else ""),
                 f"; {'fits' if holds else 'does not fit'} “", Said(bounds_of(args, of)), "”.",
             ]  # fmt: skip
             sides.append(side(b, holds, says, value=moved, unit=of, more=[a]))
-        title = f"{what_of(args, place)}: {span(args['start'], args['end'])} against {span(before['start'], before['end'])}"
+        title = (
+            f"{what_of(args, place)}: {span(args['start'], args['end'])} against {span(before['start'], before['end'])}"
+        )
         lacking = ""
         if not sides:
-            first = (args["start"], args["end"]) if not now else (before["start"], before["end"])
-            lacking = nobody(args, place, day, *first)
+            untold = before if now else args
+            lacking = nobody(args, place, day, untold["start"], untold["end"])
             if now and then:
-                lacking = (
-                    f"No one source tells {what_of(args, place)} at both times, and sources are not mixed."
-                )
+                lacking = f"No one source tells {what_of(args, place)} at both times, and sources are not mixed."
         return found(sides, pictures=strip(sides, args, title, sides[0].unit if sides else ""), lacking=lacking)
 
     return each_of(args, one)
@@ -226,22 +228,25 @@ def ratio(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
                 value = float(r.value or 0) / float(bottom.value or 1)
                 holds = inside(value, None, None, args)
                 says: Parts = [
-                    Said(name_of(r), "name", r.release), f": {what_of(args, place)}, ", *at_of(r, args["start"], args["end"]),
-                    ": ", *told_reading(r, unit), f" over {name.replace('_', ' ')} of ", *told_reading(bottom, word(name).unit),
-                    " (", Said(name_of(bottom), "name", bottom.release), ", ", *at_of(bottom, args["start"], args["end"]), ") is ",
-                    made(value, "ratio", [*r.rows, *bottom.rows], text=figures.spelt(value, 3 if abs(value) < 1 else 2)),
+                    Said(name_of(r), "name", r.release), f": {what_of(args, place)}, ",
+                    *at_of(r, args["start"], args["end"]),
+                    ": ", *told_reading(r, unit), f" over {name.replace('_', ' ')} of ",
+                    *told_reading(bottom, word(name).unit),
+                    " (", Said(name_of(bottom), "name", bottom.release), ", ",
+                    *at_of(bottom, args["start"], args["end"]), ") is ",
+                    made(value, "ratio", [*r.rows, *bottom.rows], text=figures.spelt(value, 3)),
                     f"; {'fits' if holds else 'does not fit'} “", Said(bounds_of(args, "ratio")), "”.",
                 ]  # fmt: skip
                 sides.append(side(r, holds, says, value=value, unit="ratio", more=[bottom]))
         lacking = ""
         if not sides:
-            over, span_of = args["over"], (args["over"].get("start", args["start"]), args["over"].get("end", args["end"]))
+            over = args["over"]
             if not above:
                 lacking = nobody(args, place, day, args["start"], args["end"])
             elif below or where == "world":
                 lacking = f"No source of {what_of(args, place)} tells the whole as well."
             else:
-                lacking = nobody(over, where[0], day, *span_of)
+                lacking = nobody(over, where[0], day, over.get("start", args["start"]), over.get("end", args["end"]))
         title = f"{what_of(args, place)} over {args['over']['measure'].replace('_', ' ')}"
         return found(sides, pictures=strip(sides, args, title, "ratio"), lacking=lacking)
 
@@ -259,7 +264,8 @@ def share(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
         pairs = []
         for r in part:
             match = next((t for t in total if (t.lineage, t.release) == (r.lineage, r.release)), None)
-            match = match or next((t for t in newest_of(total) if t.lineage == r.lineage), None)  # one lineage, two releases
+            # One lineage may tell the part and the total in two releases.
+            match = match or next((t for t in newest_of(total) if t.lineage == r.lineage), None)
             if match is None or r.value is None or not match.value:
                 continue
             pairs.append((replace(r, rows=(*r.rows, *match.rows), value=100 * r.value / match.value), r, match))
@@ -270,9 +276,11 @@ def share(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
                 continue
             holds = inside(both.value, None, None, args)
             says: Parts = [
-                Said(name_of(r), "name", r.release), f": {what_of(args, place)}, ", *at_of(r, args["start"], args["end"]),
+                Said(name_of(r), "name", r.release), f": {what_of(args, place)}, ",
+                *at_of(r, args["start"], args["end"]),
                 ": ", *told_reading(r, unit), " of ", *told_reading(match, unit), ", ",
-                made(float(both.value or 0), "percent", both.rows), f" percent; {'fits' if holds else 'does not fit'} “",
+                made(float(both.value or 0), "percent", both.rows),
+                f" percent; {'fits' if holds else 'does not fit'} “",
                 Said(bounds_of(args, "percent")), " percent”.",
             ]  # fmt: skip
             sides.append(side(both, holds, says, value=both.value, unit="percent"))
@@ -290,6 +298,7 @@ def share(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
 def share_of_gdp(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
     """Is money received over GDP between the bounds? Every year, numerator and denominator that gives it is listed."""
     sender = args.get("sender") or None
+    origin = f" from {named(sender)}" if sender else ""
 
     def one(place: str) -> Finding:
         told_ = day.evidence(place, MONEY, hidden=hidden)
@@ -308,16 +317,20 @@ def share_of_gdp(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
             spent = _pair_rows(last, by_id)
             latest = last.sort("gdp_release").to_dicts()[-1]
             says: Parts = [
-                f"{str(measure).replace('_', ' ').capitalize()}{f' from {named(sender)}' if sender else ''}, newest year known, ",
-                Said(str(newest)), ": ", made(latest["share_gdp"], "percent", _pair_rows(last.filter(pl.col("year") == latest["year"]), by_id)),
-                " percent of GDP (", Said(_pair_named(latest), "note"), f"); {'fits' if holds else 'does not fit' if holds is False else 'leaves open'} “",
+                f"{str(measure).replace('_', ' ').capitalize()}{origin}, newest year that was over by then, ",
+                Said(str(newest)), ": ",
+                made(latest["share_gdp"], "percent", _pair_rows(last.filter(pl.col("year") == latest["year"]), by_id)),
+                " percent of GDP (", Said(_pair_named(latest), "note"),
+                f"); {'fits' if holds else 'does not fit' if holds is False else 'leaves open'} “",
                 Said(f"{args['low']:g} to {args['high']:g} percent"), "”.",
             ]  # fmt: skip
             sides.append(
                 Side(
-                    name=str(measure).replace("_", " "), lineage=str(measure), holds=holds, value=latest["share_gdp"], unit="percent",
+                    name=str(measure).replace("_", " "), lineage=str(measure), holds=holds, value=latest["share_gdp"],
+                    unit="percent",
                     says=says, ids=tuple(dict.fromkeys(i for r in spent for i in figures.rests_on(r))),
-                    releases=tuple(dict.fromkeys(str(r["release"]) for r in spent)), known=max(r["known"] for r in spent),
+                    releases=tuple(dict.fromkeys(str(r["release"]) for r in spent)),
+                    known=max(r["known"] for r in spent),
                     lag=any(r["known_basis"] == "publication lag" for r in spent),
                 )
             )  # fmt: skip
@@ -325,16 +338,19 @@ def share_of_gdp(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
         listed: list[Parts] = [
             [
                 made(len(hits), "pairs", _pair_rows(search.rows, by_id), text=figures.spelt(len(hits))),
-                " of ", made(len(search.rows), "pairs", _pair_rows(search.rows, by_id), text=figures.spelt(len(search.rows))),
-                f" pairs of year, numerator and GDP lie within the range, {'none of them' if not hits['means_it'].any() else 'some of them'} "
-                f"meaning money {'from ' + named(sender) if sender else 'from the whole world'}.",
+                " of ",
+                made(len(search.rows), "pairs", _pair_rows(search.rows, by_id), text=figures.spelt(len(search.rows))),
+                " pairs of year, numerator and GDP lie within the range, "
+                f"{'some' if hits['means_it'].any() else 'none'} of them meaning money",
+                f"{origin or ' from the whole world'}.",
             ]
         ]  # fmt: skip
         for row in hits.to_dicts():
-            rows = _pair_rows(pl.DataFrame([row], schema=hits.schema), by_id)
+            behind = _pair_rows(pl.DataFrame([row], schema=hits.schema), by_id)
             who = f" from {named(row['counterpart'])}" if row["counterpart"] else " from the whole world"
             listed.append([
-                Said(str(row["year"])), f": {row['measure'].replace('_', ' ')}{who}, ", made(row["share_gdp"], "percent", rows),
+                Said(str(row["year"])), f": {row['measure'].replace('_', ' ')}{who}, ",
+                made(row["share_gdp"], "percent", behind),
                 " percent: ", Said(_pair_named(row), "note"), "" if row["means_it"] else "; not what was said", ".",
             ])  # fmt: skip
         for (measure, other), rows in search.rows.filter(
@@ -348,16 +364,14 @@ def share_of_gdp(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
                     [(y, v) for y, v in each.select("year", "share_gdp").iter_rows()],
                 )
             )
-        picture = {"kind": "lines", "title": f"Money received over GDP, {named(place)}", "unit": "percent of GDP", "series": lines,
-                   "low": args["low"], "high": args["high"]}  # fmt: skip
+        title = f"Money received over GDP, {named(place)}"
+        pictures = drawing("lines", title, "percent of GDP", args, series=lines)
         none = (
             ""
             if sides
             else f"Nobody had told money {'from ' + named(sender) if sender else ''} in {named(place)} over GDP."
         )
-        return found(
-            sides, says=listed, rows=_pair_rows(hits, by_id), pictures=[picture] if lines else [], lacking=none
-        )
+        return found(sides, says=listed, rows=_pair_rows(hits, by_id), pictures=pictures, lacking=none)
 
     return each_of(args, one)
 
@@ -383,7 +397,7 @@ def monotone(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Findi
         unit = word(args["measure"]).unit
         sides, lines, short = [], [], []
         for rs in yearly(day, args, place, args["start"], args["end"], hidden).values():
-            steps = [(a, b) for a, b in zip(rs, rs[1:], strict=False)]
+            steps = list(pairwise(rs))
             if not steps:
                 continue
             wrong = [
@@ -397,31 +411,27 @@ def monotone(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Findi
                     f"{name_of(rs[-1])} tells {len(rs)} of the {args['end'].year - args['start'].year} years, too few."
                 )
                 continue
-            holds = not wrong
+            holds, right = not wrong, len(steps) - len(wrong)
             says: Parts = [
-                Said(name_of(rs[-1]), "name", rs[-1].release), f": {what_of(args, place)} {'rises' if up else 'falls'} in ",
-                made(len(steps) - len(wrong), "steps", [row for r in rs for row in r.rows], text=f"{len(steps) - len(wrong)} of {len(steps)}"),
+                Said(name_of(rs[-1]), "name", rs[-1].release),
+                f": {what_of(args, place)} {'rises' if up else 'falls'} in ",
+                made(right, "steps", [row for r in rs for row in r.rows], text=f"{right} of {len(steps)}"),
                 f" {plural(len(steps), 'step')} between the years told, ", Said(told_years),
             ]  # fmt: skip
             if wrong:
                 a, b = wrong[0]
-                says += ["; not from ", *told_reading(a, unit), " (", Said(str(_year(a))), ") to ", *told_reading(b, unit), " (",
-                         Said(str(_year(b))), ")"]  # fmt: skip
+                says += [
+                    "; not from ", *told_reading(a, unit), " (", Said(str(_year(a))), ") to ", *told_reading(b, unit),
+                    " (", Said(str(_year(b))), ")",
+                ]  # fmt: skip
             sides.append(
                 side(rs[-1], holds, [*says, "."], value=float(len(steps) - len(wrong)), unit="steps", more=rs[:-1])
             )
             lines.append((name_of(rs[-1]), [(_year(r), float(r.value or 0)) for r in rs]))
-        picture = {
-            "kind": "lines",
-            "title": f"{what_of(args, place)}",
-            "unit": unit,
-            "series": lines,
-            "low": None,
-            "high": None,
-        }
+        pictures = drawing("lines", what_of(args, place), unit, series=lines)
         none = f"Two years in one series are needed. {nobody(args, place, day, args['start'], args['end'])}"
         lacking = "" if sides else " ".join(short) or none
-        return found(sides, pictures=[picture] if lines else [], lacking=lacking)
+        return found(sides, pictures=pictures, lacking=lacking)
 
     return each_of(args, one)
 
@@ -447,27 +457,20 @@ def trend(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
         for rs, table in _series(day, args, place, hidden):
             seen = breaks(table, seed=day.seed)
             word_, p = (seen.verdict, seen.p) if args["expect"] in ("break",) else (seen.trend, seen.trend_p)
-            if word_ == "cannot tell":
+            if word_ == "cannot tell" or p is None:
                 open_.append(f"{name_of(rs[-1])} tells {len(rs)} {plural(len(rs), 'year')}, too few to tell.")
                 continue
             rows = [row for r in rs for row in r.rows]
             says: Parts = [
                 Said(name_of(rs[-1]), "name", rs[-1].release), f": {what_of(args, place)}, ",
                 Said(f"{_year(rs[0])} to {_year(rs[-1])}"), f": {word_}, p = ",
-                made(float(p or 0), "p", rows, text="below 0.001" if (p or 0) < 0.001 else figures.spelt(float(p or 0), 3)), ".",
+                made(p, "p", rows, text="below 0.001" if p < 0.001 else figures.spelt(p, 3)), ".",
             ]  # fmt: skip
             sides.append(side(rs[-1], word_ == args["expect"], says, value=None, unit="p", more=rs[:-1]))
             lines.append((name_of(rs[-1]), [(_year(r), float(r.value or 0)) for r in rs]))
-        picture = {
-            "kind": "lines",
-            "title": f"{what_of(args, place)}",
-            "unit": unit,
-            "series": lines,
-            "low": None,
-            "high": None,
-        }
+        pictures = drawing("lines", what_of(args, place), unit, series=lines)
         lacking = "" if sides else " ".join(open_) or nobody(args, place, day, args["start"], args["end"])
-        return found(sides, pictures=[picture] if lines else [], lacking=lacking)
+        return found(sides, pictures=pictures, lacking=lacking)
 
     return each_of(args, one)
 
@@ -488,17 +491,18 @@ def interruption(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
             tail = " percent" if seen.log else f" {unit}"
             says: Parts = [
                 Said(name_of(rs[-1]), "name", rs[-1].release), f": {what_of(args, place)}, level after ", Said(str(at)),
-                f" against before: {seen.verdict}, ", made(middle, "percent" if seen.log else unit, rows), f"{tail} (95%: ",
-                made(low, "percent" if seen.log else unit, rows), " to ", made(high, "percent" if seen.log else unit, rows), ").",
+                f" against before: {seen.verdict}, ", made(middle, "percent" if seen.log else unit, rows),
+                f"{tail} (95%: ",
+                made(low, "percent" if seen.log else unit, rows), " to ",
+                made(high, "percent" if seen.log else unit, rows), ").",
             ]  # fmt: skip
             sides.append(
                 side(rs[-1], seen.verdict == args["expect"], says, value=middle, unit=tail.strip(), more=rs[:-1])
             )
             lines.append((name_of(rs[-1]), [(_year(r), float(r.value or 0)) for r in rs]))
-        picture = {"kind": "lines", "title": f"{what_of(args, place)}", "unit": unit, "series": lines, "low": None, "high": None,
-                   "at": at}  # fmt: skip
+        pictures = drawing("lines", what_of(args, place), unit, series=lines, at=at)
         lacking = "" if sides else " ".join(open_) or nobody(args, place, day, args["start"], args["end"])
-        return found(sides, pictures=[picture] if lines else [], lacking=lacking)
+        return found(sides, pictures=pictures, lacking=lacking)
 
     return each_of(args, one)
 
@@ -541,8 +545,11 @@ def rank(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
             ": ",
         ]
         for k, row in enumerate(sorted(r.rows, key=lambda q: at[q["place"]])):
-            says += [", " if k else "", f"{named(row['place'])} ", made(row["value"], unit, [row]), f" ({unit_of(unit)}), rank ",
-                     made(at[row["place"]], "rank", [row], text=str(at[row["place"]]))]  # fmt: skip
+            says += [
+                ", " if k else "", f"{named(row['place'])} ", made(row["value"], unit, [row]),
+                f" ({unit_of(unit)}), rank ",
+                made(at[row["place"]], "rank", [row], text=str(at[row["place"]])),
+            ]  # fmt: skip
         says += [" of ", made(len(at), "places", r.rows, text=str(len(at))), f" from the {args['order']}."]
         sides.append(side(r, bool(r.value is not None and r.value <= most), says, unit="rank"))
     title = f"Lowest rank of the places named by {args['measure'].replace('_', ' ')}, from the {args['order']}"
@@ -572,9 +579,12 @@ def spread(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding
         factor = np.inf if opposite or low == 0 else max(abs(low), abs(high)) / min(abs(low), abs(high))
         rows = [row for r in every for row in r.rows]
         says: Parts = [
-            made(len(every), "figures", rows, text=str(len(every))), f" figures of {what_of(args, place)} for ", when_of(start, end),
-            ": from ", made(low, unit, rows, words=True), " to ", made(high, unit, rows, words=True), f" {'' if unit == 'USD' else unit}",
-            ", of opposite signs." if opposite else ", a factor of ", "" if opposite else made(factor, "ratio", rows, text=f"{factor:.1f}"),
+            made(len(every), "figures", rows, text=str(len(every))), f" figures of {what_of(args, place)} for ",
+            when_of(start, end),
+            ": from ", made(low, unit, rows, words=True), " to ", made(high, unit, rows, words=True),
+            f" {'' if unit == 'USD' else unit}",
+            ", of opposite signs." if opposite else ", a factor of ",
+            "" if opposite else made(factor, "ratio", rows, text=f"{factor:.1f}"),
             "" if opposite else ".",
         ]  # fmt: skip
         first = every[0]
@@ -586,9 +596,8 @@ def spread(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding
             for v in ([r.value] if r.value is not None else [r.low, r.high])
             if v is not None
         ]
-        picture = {"kind": "strip", "title": f"{what_of(args, place)}, {span(start, end)}", "unit": unit, "points": points,
-                   "low": None, "high": None}  # fmt: skip
-        return found([whole], pictures=[picture])
+        title = f"{what_of(args, place)}, {span(start, end)}"
+        return found([whole], pictures=drawing("strip", title, unit, points=points))
 
     return each_of(args, one)
 
@@ -620,12 +629,16 @@ def event_exists(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
     for r in rows:
         checked = r["verified"] == "read"
         says: Parts = [
-            Said(span(r["start"], r["end"])), ": ", Said(r["description"], "note", releases[r["id"]]), " (", Said(r["source"] or "no source told", "note"),
+            Said(span(r["start"], r["end"])), ": ", Said(r["description"], "note", releases[r["id"]]), " (",
+            Said(r["source"] or "no source told", "note"),
             ")" if checked else "; own knowledge that nobody checked)", ".",
         ]  # fmt: skip
         sides.append(
-            Side(name=f"the timeline of events ({r['kind']})", lineage="timeline", holds=True if checked else None, value=None, unit="", says=says,
-                 ids=(r["id"],), releases=(str(releases[r["id"]]),), known=r["known"], lag=False)
+            Side(
+                name=f"the timeline of events ({r['kind']})", lineage="timeline", holds=True if checked else None,
+                value=None, unit="", says=says, ids=(r["id"],), releases=(str(releases[r["id"]]),), known=r["known"],
+                lag=False,
+            )
         )  # fmt: skip
     lacking = (
         ""
@@ -647,17 +660,19 @@ def _inside(codes: set[str]) -> set[str]:
 
 # ---------------------------------------------------------------- all kinds
 
+NOTHING: frozenset[str] = frozenset()
 Ask = Callable[[Day, Mapping[str, Any], frozenset[str]], Finding]
 
 ASK: dict[str, Ask] = {
     "level": level, "sign": sign, "change": change, "ratio": ratio, "share": share, "share_of_gdp": share_of_gdp,
-    "monotone": monotone, "trend": trend, "rank": rank, "spread": spread, "date_between": date_between, "earlier": earlier,
+    "monotone": monotone, "trend": trend, "rank": rank, "spread": spread, "date_between": date_between,
+    "earlier": earlier,
     "joint_state": joint_state, "posterior_probability": posterior_probability, "event_exists": event_exists,
     "interrupted": interruption,
 }  # fmt: skip
 
 
-def tested(day: Day, test: Test, hidden: frozenset[str] = frozenset()) -> Finding:
+def ask(day: Day, test: Test, hidden: frozenset[str] = NOTHING) -> Finding:
     """Put a test to the evidence of a day.
 
     Parameters

@@ -39,6 +39,7 @@ SURE = 0.9
 
 COVER = 0.6  # part of a span that figures must cover before their sign speaks for it
 WHOLE = 0.99  # part that they must cover before their sum does
+EMPTY: Mapping[str, Any] = {}
 LINEAGES = {"un": "UN estimates", "national": "national statistics"}
 WITNESS = {"census": 0, "register": 0, "administrative": 0, "survey": 1, "estimate": 1, "model": 2, "press": 3,
            "projection": 4}  # fmt: skip
@@ -111,6 +112,11 @@ class Finding:
     releases: tuple[str, ...] = ()
     lag: bool = False
     pictures: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def loose(self) -> bool:
+        """Whether the probability is only an upper bound, parts of it not being independent."""
+        return self.at_least is not None and self.probability is not None and self.at_least < self.probability - 1e-9
 
 
 def judged(p: float) -> str:
@@ -191,7 +197,8 @@ def together(parts: Sequence[Finding], *, independent: bool = False) -> Finding:
         verdict = CONTRADICTED
     return Finding(
         verdict=verdict, probability=high, at_least=low, sides=tuple(s for f in parts for s in f.sides),
-        says=tuple(s for f in parts for s in f.says), lacking=" ".join(dict.fromkeys(f.lacking for f in parts if f.lacking)),
+        says=tuple(s for f in parts for s in f.says),
+        lacking=" ".join(dict.fromkeys(f.lacking for f in parts if f.lacking)),
         ids=tuple(dict.fromkeys(i for f in parts for i in f.ids)),
         releases=tuple(dict.fromkeys(r for f in parts for r in f.releases)), lag=any(f.lag for f in parts),
         pictures=tuple(p for f in parts for p in f.pictures),
@@ -238,7 +245,8 @@ class Day:
         """Claims of the day, without the statement on trial and its copies."""
         asked: dict[str, Any] = {"counterpart": counterpart, "stream": stream, **self._when()}
         ask = store.evidence if self.given is None else partial(_among, self.given)
-        return heard(self.once(("claims", place, measure, counterpart, stream), lambda: ask(place, measure, **asked)), hidden)
+        key = ("claims", place, measure, counterpart, stream)
+        return heard(self.once(key, lambda: ask(place, measure, **asked)), hidden)
 
     def path(self, place: str, only: tuple[str, ...] = (), hidden: frozenset[str] = frozenset()) -> Paths:
         """The posterior path of a place."""
@@ -273,7 +281,8 @@ class Day:
         """Leverage of a holder over places."""
 
         def stand() -> Ground:
-            return kept("leverage-ground", [year, self.as_of, stamp(None, self.as_of)], lambda: ground(year, as_of=self.as_of))
+            said = [year, self.as_of, stamp(None, self.as_of)]
+            return kept("leverage-ground", said, lambda: ground(year, as_of=self.as_of))
 
         def make() -> Leverage:
             self.tell(f"leverage of {holder} in {year}, {self._named()}")
@@ -299,7 +308,8 @@ class Day:
 
 
 def _among(
-    table: pl.DataFrame, place: Any, measure: Any, *, counterpart: Any = None, stream: Any = None, as_of: date | None = None,
+    table: pl.DataFrame, place: Any, measure: Any, *, counterpart: Any = None, stream: Any = None,
+    as_of: date | None = None,
     strict: bool = False,
 ) -> pl.DataFrame:  # fmt: skip
     """Claims of a table, asked as one asks the store."""
@@ -346,7 +356,9 @@ class Reading:
 
     @property
     def known(self) -> date:
-        return max(r["known"] for r in self.rows)
+        """The day from which all of it was known."""
+        days: list[date] = [r["known"] for r in self.rows]
+        return max(days)
 
 
 def lineage_of(definition: str | None, release: str) -> str:
@@ -582,7 +594,8 @@ def side(
     """A witness from its readings."""
     rows = [row for q in (r, *more) for row in q.rows]
     return Side(
-        name=name_of(r), lineage=r.lineage, holds=holds, value=r.value if value is None else value, unit=unit, says=says,
+        name=name_of(r), lineage=r.lineage, holds=holds, value=r.value if value is None else value, unit=unit,
+        says=says,
         ids=tuple(dict.fromkeys(i for row in rows for i in figures.rests_on(row))),
         releases=tuple(dict.fromkeys(str(row["release"]) for row in rows)), known=max(row["known"] for row in rows),
         lag=any(row["known_basis"] == "publication lag" for row in rows), points=tuple(points),
@@ -597,21 +610,18 @@ def nobody(args: Mapping[str, Any], place: str, day: Day, start: date, end: date
     return f"Nobody had told {what}{counted} of {all_places()[place].name} for {span(start, end)}{by}."
 
 
-def strip(sides: Sequence[Side], args: Mapping[str, Any], title: str, unit: str) -> list[dict[str, Any]]:
-    """A strip of figures against the bounds."""
-    points = [(s.name, s.value, s.holds) for s in sides if s.value is not None and np.isfinite(s.value)]
-    if not points:
+def drawing(kind: str, title: str, unit: str, bounds: Mapping[str, Any] = EMPTY, **what: Any) -> list[dict[str, Any]]:
+    """What a small picture needs, as plain data; none where there is nothing to draw."""
+    if not any(what.get(k) for k in ("points", "series", "median", "rest")):
         return []
-    return [
-        {
-            "kind": "strip",
-            "title": title,
-            "unit": unit,
-            "points": points,
-            "low": args.get("low"),
-            "high": args.get("high"),
-        }
-    ]
+    ends = {"low": bounds.get("low"), "high": bounds.get("high")}
+    return [{"kind": kind, "title": title, "unit": unit, **ends, **what}]
+
+
+def strip(sides: Sequence[Side], args: Mapping[str, Any], title: str, unit: str) -> list[dict[str, Any]]:
+    """A strip of the witnesses' figures against the bounds."""
+    points = [(s.name, s.value, s.holds) for s in sides if s.value is not None and np.isfinite(s.value)]
+    return drawing("strip", title, unit, args, points=points)
 
 
 def each_of(args: Mapping[str, Any], ask: Callable[[str], Finding], *, independent: bool = False) -> Finding:
@@ -626,7 +636,8 @@ def each_of(args: Mapping[str, Any], ask: Callable[[str], Finding], *, independe
 
 
 ENDS = {
-    "stock": "born in", "immigration": "from", "emigration": "to", "foreign_citizens": "citizens of", "money_transfers": "from",
+    "stock": "born in", "immigration": "from", "emigration": "to", "foreign_citizens": "citizens of",
+    "money_transfers": "from",
     "remittances": "from", "labour_migrants": "from", "labour_migrants_share": "from", "regularised": "from",
 }  # fmt: skip
 

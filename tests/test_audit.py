@@ -202,7 +202,7 @@ def test_audit__a_claim_known_later_is_not_used(home):
     planted = pl.DataFrame(
         {
             "measure": ["net_migration"], "place": ["KAZ"], "start": ["2017-01-01"], "end": ["2018-01-01"], "value": [99_999.0],
-            "status": ["estimate"], "definition": ["own"], "source": ["Planted"], "released": ["2018-05-04"],
+            "status": ["estimate"], "definition": ["own"], "source": ["Planted"], "released": ["2025-05-04"],
         }
     )  # fmt: skip
     kr.add(planted)
@@ -269,7 +269,7 @@ def test_audit__of_an_unknown_statement_names_those_there_are():
 
 def test_template__gives_three_verdicts():
     found = audit(parsed(template(), "mine.toml"))
-    assert [r.now.verdict for r in found.rows] == [SUPPORTED, SUPPORTED, "not testable"]
+    assert [r.now.verdict for r in found.rows] == [SUPPORTED, CONTESTED, "not testable"]
     assert found.rows[1].now.said.verdict == SUPPORTED
 
 

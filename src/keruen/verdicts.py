@@ -143,9 +143,9 @@ def _years_right(rs: Sequence[Reading], kind: str, up: bool) -> Parts:
 def change(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
     """Did the figure change as was said, by each lineage against itself? Spans of other lengths are taken per year."""
     before = args["before"]
-    lengths = [(t["end"] - t["start"]).days / 365.25 for t in (before, args)]
-    uneven = word(args["measure"]).when == "span" and abs(lengths[0] - lengths[1]) > 0.1
-    per_year = [1 / length for length in lengths] if uneven else [1.0, 1.0]
+    months = [12 * (t["end"].year - t["start"].year) + t["end"].month - t["start"].month for t in (before, args)]
+    uneven = word(args["measure"]).when == "span" and months[0] != months[1]
+    per_year = [12 / n for n in months] if uneven else [1.0, 1.0]
 
     def one(place: str) -> Finding:
         unit = word(args["measure"]).unit

@@ -127,7 +127,7 @@ def judged(p: float) -> str:
     >>> judged(0.93), judged(0.5), judged(0.02)
     ('supported', 'contested', 'contradicted')
     """
-    return SUPPORTED if p >= SURE else CONTRADICTED if p <= 1 - SURE + 1e-12 else CONTESTED
+    return SUPPORTED if p >= SURE - 1e-9 else CONTRADICTED if p <= 1 - SURE + 1e-9 else CONTESTED
 
 
 def weighed(sides: Sequence[Side], probability: float | None = None) -> str:
@@ -191,7 +191,7 @@ def together(parts: Sequence[Finding], *, independent: bool = False) -> Finding:
         low = high if independent else max(0.0, 1 - sum(1 - p for p in least))
     verdicts = [f.verdict for f in parts]
     verdict = next((v for v in (CONTRADICTED, UNDETERMINED, CONTESTED) if v in verdicts), SUPPORTED)
-    if verdict == SUPPORTED and low is not None and low < SURE:
+    if verdict == SUPPORTED and low is not None and low < SURE - 1e-9:
         verdict = CONTESTED
     if high is not None and high <= 1 - SURE:
         verdict = CONTRADICTED

@@ -338,7 +338,8 @@ def test_change__takes_spans_of_other_lengths_per_year():
     rows = kr.trace(side.ids)
     by_year = dict(rows.select(pl.col("start").dt.year(), "value").iter_rows())
     wanted = np.mean([by_year[y] for y in range(2008, 2017)]) / np.mean([by_year[y] for y in range(1992, 1997)])
-    assert len(rows) == 14 and side.value == pytest.approx(wanted)
+    assert len(rows) == 14
+    assert side.value == pytest.approx(wanted)
 
 
 def test_level__of_several_counterparts_is_their_sum():

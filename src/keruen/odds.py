@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from keruen import figures
 from keruen.errors import ConceptError, EvidenceError, KeruenError, ModelError, NoEvidence
 from keruen.labour import Labour, cards
+from keruen.reconcile import USED, Posterior
 from keruen.remittances import MONEY
 from keruen.streams import events
 from keruen.tipping import Paths, Tipping, tipping
@@ -46,13 +47,13 @@ from keruen.witnesses import (
 from keruen.wording import Number, Parts, Said, about, span
 
 
-def _path_rows(path: Paths) -> list[dict[str, Any]]:
-    """Claims that a path rests on; a toy has none."""
-    claims = getattr(path, "claims", None)
-    if claims is None:
+def _path_rows(day: Day, path: Paths) -> list[dict[str, Any]]:
+    """Claims that a path rests on, those behind our own sums included; a toy has none."""
+    if not isinstance(path, Posterior):
         return []
-    used = ["lineage", "register", "other register", "stated error"]
-    return list(claims.filter(pl.col("part").is_in(used)).to_dicts())
+    beside = path.anchors["derived_from"].explode().drop_nulls().unique().sort().to_list()
+    rows = path.claims.filter(pl.col("part").is_in(list(USED))).to_dicts()
+    return rows + day.traced(tuple(beside))
 
 
 def _why(error: Exception) -> str:
@@ -98,7 +99,7 @@ def date_between(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
         path = _answered(lambda: day.path(place, hidden=hidden))
         if isinstance(path, str):
             return found(lacking=path)
-        rows = _path_rows(path)
+        rows = _path_rows(day, path)
         seen = _turn(day, path, args)
         p = seen.mass(first, last)
         says: Parts = [
@@ -128,7 +129,7 @@ def _turn_sides(
         alone = _answered(lambda lineage=lineage: day.path(place, (lineage,), hidden))  # type: ignore[misc]
         if isinstance(alone, str):
             continue
-        mine = _path_rows(alone)
+        mine = _path_rows(day, alone)
         p = ask(_turn(day, alone, args))
         holds = True if p >= SURE else False if p <= 1 - SURE else None
         says: Parts = [
@@ -152,7 +153,7 @@ def spread_of_turn(day: Day, args: Mapping[str, Any], place: str, hidden: frozen
     path = _answered(lambda: day.path(place, hidden=hidden))
     if isinstance(path, str):
         return found(lacking=path)
-    rows = _path_rows(path)
+    rows = _path_rows(day, path)
     seen = _turn(day, path, args)
     size = len(seen.hds80)
     says: Parts = [
@@ -182,7 +183,7 @@ def earlier(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Findin
         # Draws of two lineages are independent: whole distributions are compared, not pairs of draws.
         grid = np.searchsorted(np.sort(b[:n]), a[:n], side="right")
         p = float((n - grid).mean() / n)
-        rows = [r for q in paths if not isinstance(q, str) for r in _path_rows(q)]
+        rows = [r for q in paths if not isinstance(q, str) for r in _path_rows(day, q)]
         says: Parts = [
             f"By {LINEAGES[args['lineage']]} the turn of {named(place)} is most likely ", Said(str(seen[0].mode)),
             f", by "
@@ -219,7 +220,7 @@ def joint_state(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Fi
             lacking.append(f"{named(code)}: no figure reaches {span(args['start'], args['end'])}.")
             continue
         positive[code] = float((np.asarray(path.rates)[:, at].mean(1) > 0).mean())
-        rows += _path_rows(path)
+        rows += _path_rows(day, path)
     if lacking:
         return found(lacking=" ".join(lacking))
     own = positive[place] if up else 1 - positive[place]
@@ -228,7 +229,7 @@ def joint_state(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Fi
     for k, code in enumerate((place, *peers)):
         says += [", " if k else "", f"{named(code)} ", chance(positive[code], rows)]
     says += [f"; P({named(place)} alone is {args['state']}) = ", chance(p, rows), "."]
-    sides = _alone_by_lineage(day, args, place, peers, up, hidden)
+    sides = _alone_by_lineage(day, args, place, peers, up, hidden) if rows else []
     title = f"P(more came than left), {span(args['start'], args['end'])}"
     pictures = drawing("strip", title, "probability", points=[(named(c), v, None) for c, v in positive.items()])
     return found(sides, p, says=[says], rows=rows, pictures=pictures)
@@ -238,8 +239,6 @@ def _alone_by_lineage(
     day: Day, args: Mapping[str, Any], place: str, peers: Sequence[str], up: bool, hidden: frozenset[str]
 ) -> list[Side]:
     """Whether a lineage that tells every place says the same."""
-    if day.given is None and day.paths and all(not _path_rows(p) for p in day.paths.values()):
-        return []
     asked = {"measure": "net_migration", "stream": "all"}
     by: dict[str, dict[str, Reading]] = {}
     for code in (place, *peers):
@@ -314,7 +313,7 @@ def _probability_of_rate(day: Day, args: Mapping[str, Any], hidden: frozenset[st
             return found(lacking=f"The evidence on {named(place)} does not reach {span(args['start'], args['end'])}.")
         rates = np.asarray(path.rates)[:, at]
         p = float(_held(rates, args).mean())
-        rows = _path_rows(path)
+        rows = _path_rows(day, path)
         low, middle, high = np.quantile(rates.mean(1), [0.1, 0.5, 0.9])
         says: Parts = [
             f"All evidence weighed, net migration of {named(place)} per 1,000 residents a year, ",

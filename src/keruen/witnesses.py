@@ -17,13 +17,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from keruen import figures, store
-from keruen.disagreement import central, sums
+from keruen.disagreement import DEFINITIONS_OF_VARIANTS, central, sums
 from keruen.kept import kept, stamp
 from keruen.labour import STREAMS, Labour, labour
 from keruen.leverage import Ground, Leverage, ground, leverage
 from keruen.places import places as all_places
 from keruen.provenance import definitions
-from keruen.reconcile import VARIANTS, reconcile
+from keruen.reconcile import reconcile
 from keruen.tipping import Paths
 from keruen.vocabulary import measure as word
 from keruen.wording import Number, Parts, Said, about, exact, number, span
@@ -259,8 +259,7 @@ class Day:
     def _path(self, place: str, only: tuple[str, ...], hidden: frozenset[str]) -> Paths:
         asked: dict[str, Any] = {"as_of": self.as_of, "strict": self.strict, "only": only, "seed": self.seed}
         if self.given is None and not hidden:
-            said = [place, self.as_of, self.strict, list(only), self.seed, stamp(place, self.as_of)]
-            return kept("paths", said, lambda: reconcile(place, **asked))  # type: ignore[no-any-return]
+            return reconcile(place, **asked)  # type: ignore[no-any-return]
         claims = self.evidence(place, ("net_migration", "immigration", "emigration"), stream="all", hidden=hidden)
         return reconcile(place, claims=claims.filter(pl.col("sex") == "all"), **asked)  # type: ignore[no-any-return]
 
@@ -390,7 +389,7 @@ def voiced(table: pl.DataFrame, args: Mapping[str, Any], counterpart: str | None
         table = table.filter(pl.col("counterpart").is_null())
     table = table.filter(
         (pl.col("sex") == "all") & (pl.col("age") == "all") & (pl.col("group") == args.get("group", "all"))
-        & ~pl.col("definition").is_in(VARIANTS)
+        & ~pl.col("definition").is_in(DEFINITIONS_OF_VARIANTS)
     )  # fmt: skip
     for column in ("definition", "status", "basis", "release"):
         if column in args:

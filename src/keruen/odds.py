@@ -14,7 +14,7 @@ from keruen import figures
 from keruen.errors import ConceptError, EvidenceError, KeruenError, ModelError, NoEvidence
 from keruen.labour import Labour, cards
 from keruen.reconcile import USED, Posterior
-from keruen.remittances import MONEY
+from keruen.shares import MONEY
 from keruen.streams import events
 from keruen.tipping import Paths, Tipping, tipping
 from keruen.witnesses import (

@@ -18,7 +18,7 @@ from keruen import figures, store
 from keruen.disagreement import central
 from keruen.odds import date_between, earlier, joint_state, posterior_probability, rank_of_leverage, spread_of_turn
 from keruen.places import system as members_of
-from keruen.remittances import MONEY, shares, shares_within
+from keruen.shares import MONEY, shares, shares_within
 from keruen.statements import Test
 from keruen.streams import breaks, events, interrupted
 from keruen.vocabulary import measure as word

@@ -77,7 +77,8 @@ def test_run__draws_are_the_flows_of_what_was_drawn(method):
     """The short way of draws (a guide, no parts) against the whole estimator on the same figures."""
     account = world(places=tuple(p for p in _order([]) if not p.startswith("_"))[:60])
     options = {"method": method, "births_from": "native_first"}
-    table = run([account], WIDE, draws=3, seed=2, **options).kept.tables[0]
+    kept = run([account], WIDE, draws=3, seed=2, size=2, **options).kept
+    table = np.stack([kept.block(0, s, slice(None)) for s in range(2)], axis=1)
     prepared = ready(account, WIDE, _order([account]), options)
     for k in range(3):
         whole = flows_many(*drawn(prepared, 2, k), **options)

@@ -237,11 +237,7 @@ def run(
             "Name a folder for them: to='draws.zarr' (--store draws.zarr)."
         )
     tasks = [(i, lo, min(lo + size, draws)) for i in range(len(accounts)) for lo in range(0, draws, size)]
-    kept = (
-        _Memory(accounts, draws)
-        if to is None
-        else _Folder(Path(to), accounts, order, draws, found, seed, size, options)
-    )
+    kept = _Memory(accounts) if to is None else _Folder(Path(to), accounts, order, draws, found, seed, size, options)
     left = [task for task in tasks if not kept.has(task)]
     at = len(tasks) - len(left)
     if progress:
@@ -377,19 +373,19 @@ def _client() -> Any:
 
 
 class _Memory:
-    """Draws in memory."""
+    """Draws in memory, chunk by chunk as they came: not copied, for new memory costs as much as a flow."""
 
-    def __init__(self, accounts: Sequence[Account], draws: int):
-        self.tables = [np.empty((draws, len(a.sexes), len(a.places), len(a.places)), np.float32) for a in accounts]
+    def __init__(self, accounts: Sequence[Account]):
+        self.chunks: list[dict[int, np.ndarray]] = [{} for _ in accounts]
 
     def has(self, task: _Task) -> bool:
         return False
 
     def put(self, task: _Task, table: np.ndarray) -> None:
-        self.tables[task[0]][task[1] : task[2]] = table
+        self.chunks[task[0]][task[1]] = table
 
     def block(self, account: int, sex: int, rows: slice) -> np.ndarray:
-        return self.tables[account][:, sex, rows]
+        return np.concatenate([table[:, sex, rows] for _, table in sorted(self.chunks[account].items())])
 
 
 class _Folder:

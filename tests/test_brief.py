@@ -31,7 +31,7 @@ def fewer_draws(tmp_path_factory):
         patch.setenv("KERUEN_HOME", str(tmp_path_factory.mktemp("briefs")))
         patch.setattr(paths, "FULL", {"draws": 100, "ess": 10})
         patch.setattr(paths, "QUICK", {"draws": 50, "ess": 5})
-        patch.setattr(tipped, "PAST", (2013, 2016))
+        patch.setattr(tipped, "PAST", (2016,))
         yield
 
 
@@ -362,7 +362,7 @@ def test_brief__is_the_same_every_time():
 # ---------------------------------------------------------------- other places, bad questions
 
 
-@pytest.mark.parametrize("code", ["TKL", "VAT", "CHI", "XKX", "TWN", "DEU", "TJK"])
+@pytest.mark.parametrize("code", ["TKL", "VAT", "XKX", "DEU"])
 def test_brief__other_places(code):
     told = contents(code)
     assert all(n.ids for n in numbers(told))

@@ -8,7 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keruen.contract import claims, ids
-from keruen.disagreement import CALENDAR, HALF, compare, disagreement, double_entry, periods, revisions, sums
+from keruen.disagreement import (
+    CALENDAR,
+    HALF,
+    compare,
+    disagreement,
+    double_entry,
+    periods,
+    revisions,
+    side_by_side,
+    sums,
+)
 from keruen.errors import Incomparable, NoEvidence, UnknownPlace, VocabularyError
 from keruen.store import evidence, trace
 
@@ -228,3 +238,20 @@ def test_double_entry__the_mirror_gap_of_2023():
     assert (rows["sent"] == 11_737).any()
     assert (rows["received"] == 48_465).any()
     assert rows["definition_sent"].drop_nulls().n_unique() >= 1
+
+
+def test_compare__a_copy_is_not_the_newest():
+    rows = compare(["KAZ"])
+    assert not set(rows["newest_release"]) & {"world-bank-wdi-2026", "world-bank-wdi-2025"}
+
+
+def test_side_by_side__figures_are_those_of_compare():
+    rows = compare(["KAZ", "UZB"], as_of="2018-05-03")
+    eye = side_by_side(rows)
+    assert eye["start"].min() == date(1990, 7, 1)
+    assert eye["end"].max() == date(2015, 7, 1)
+    for r in eye.iter_rows(named=True):
+        same = rows.filter((pl.col("start") == r["start"]) & (pl.col("end") == r["end"]))
+        for p in same.iter_rows(named=True):
+            code = p["place"]
+            assert (r[code], r[f"{code} lowest"], r[f"{code} highest"]) == (p["newest"], p["lowest"], p["highest"])

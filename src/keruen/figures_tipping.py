@@ -166,6 +166,16 @@ def history(posterior: Posterior, tipped: Tipping, *, since: int = 1990) -> Figu
     return _figure(f"history-{posterior.place.lower()}", title, alt, ids, (660, 560), draw)
 
 
+def _leading(tipped: Tipping) -> str:
+    """Turned with its most likely year, where all years together have most mass; else the word that has."""
+    turned = sum(tipped.p_by_year.values())
+    rest = {NEVER: tipped.p_never, UNCONFIRMED: tipped.p_unconfirmed, ALREADY: tipped.p_already_receiving}
+    word = max(rest, key=lambda k: rest[k])
+    if turned < rest[word]:
+        return f"{word} ({rest[word]:.2f})"
+    return f"turned, {max(tipped.p_by_year, key=lambda y: tipped.p_by_year[y])} ({turned:.2f})"
+
+
 def frames(answers: Mapping[str, tuple[Posterior, Tipping]], *, since: int = 1990) -> Figure:
     """What one would have said on past days: small panels, one a day, in the order given.
 
@@ -181,7 +191,7 @@ def frames(answers: Mapping[str, tuple[Posterior, Tipping]], *, since: int = 199
     last = max(int(p.years[-1]) for p in posteriors) + 1
     title = f"{name}: what could be said on a past day"
     alt = "Panels by day, each with the median and 80% band of net migration: " + "; ".join(
-        f"{at}: most likely tipping year {t.mode}" for at, (_, t) in answers.items()
+        f"{at}: most likely {_leading(t)}" for at, (_, t) in answers.items()
     )
     # One scale for all panels, of the years after the first ten: the exodus of a collapse would flatten all others.
     middle = [p.quantiles((0.1, 0.9))[:, p.years >= min(since + 10, int(p.years[-1]) - 5)] for p in posteriors]
@@ -204,7 +214,7 @@ def frames(answers: Mapping[str, tuple[Posterior, Tipping]], *, since: int = 199
             _zero(ax)
             if column:
                 ax.set_yticklabels([])
-            ax.set_title(f"{at}\nmost likely: {tipped.mode}", fontsize=8.5)
+            ax.set_title(f"{at}\nmost likely: {_leading(tipped)}", fontsize=8.5)
 
     ids = tuple(dict.fromkeys(i for p in posteriors for i in (r["id"] for r in _rates(p))))
     return _figure(f"frames-{posteriors[0].place.lower()}", title, alt, ids, (660, 8 + 168 * lines), draw)

@@ -77,6 +77,8 @@ def say(pattern: str, **given: Part | Parts) -> Parts:
     --------
     >>> say("In {when} nobody came.", when=Said("1999"))
     ['In ', Said(text='1999', kind='date', release=''), ' nobody came.']
+    >>> [p if isinstance(p, str) else p.text for p in say("{a} is far.", a=Said("Bahamas", "name"))]
+    ['The ', 'Bahamas', ' is far.']
     """
     parts: Parts = []
     for at, piece in enumerate(re.split(r"\{(\w+)\}", pattern)):
@@ -86,7 +88,26 @@ def say(pattern: str, **given: Part | Parts) -> Parts:
         else:
             found = given[piece]
             parts.extend(found if isinstance(found, list) else [found])
-    return parts
+    return _articled(parts)
+
+
+ARTICLE = re.compile(
+    r"^(United |U\.S\. |DR |Isle |Soviet |Netherlands|Caribbean Neth|Bahamas|Comoros|Gambia|Maldives|Philippines"
+    r"|Seychelles|Commonwealth )|(Islands|Republic|Territory|Territories|Union)$"
+)
+"""Names that English gives an article."""
+
+
+def _articled(parts: Parts) -> Parts:
+    """The article before names of places that take one; a capital where a sentence begins."""
+    out: Parts = []
+    for p in parts:
+        if isinstance(p, Said) and p.kind == "name" and not p.release and ARTICLE.search(p.text):
+            before = "".join(q if isinstance(q, str) else q.text for q in out)
+            if not before.lower().endswith("the "):
+                out.append("The " if not before or before.rstrip().endswith(".") else "the ")
+        out.append(p)
+    return out
 
 
 # ---------------------------------------------------------------- numbers and dates in words

@@ -178,7 +178,8 @@ def compare(
     """
     import polars as pl
 
-    from keruen.disagreement import compare
+    from keruen.cli.common import show_table
+    from keruen.disagreement import compare, side_by_side
     from keruen.provenance import day
 
     rows = compare(places, measure, as_of=as_of, strict=strict)
@@ -187,7 +188,16 @@ def compare(
     if until:
         rows = rows.filter(pl.col("start") <= day(until, last=True))
     told = {"places": sorted(set(rows["place"])), "measure": measure, "as_of": as_of, "rows": rows.to_dicts()}
-    give(rows, show=rows.columns[:-1], told=told, as_json=as_json, format=format, out=out, force=force)
+    if as_json or format or out:
+        give(rows, show=rows.columns[:-1], told=told, as_json=as_json, format=format, out=out, force=force)
+        return
+    eye = side_by_side(rows, since=day(since).year if since else 1990, until=day(until, last=True) if until else None)
+    show_table(eye)
+    names = dict(rows.select("place", "name").unique().sort("place").iter_rows())
+    print("; ".join(f"{code}: {name}" for code, name in names.items()) + f". {measure}, {rows['unit'][0]}.")
+    print(
+        "The newest figure, and the range of all rivals. All periods, yearly ones too: --format csv, --json or --out."
+    )
 
 
 @app.command()

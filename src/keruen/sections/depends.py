@@ -37,6 +37,7 @@ from keruen.sections.common import (
 from keruen.wording import Parts, Said, edition_of, number, reckoned, say, window_of
 
 LEVERAGE_DRAWS = 40  # a world of corridors a draw: more would double the memory of a brief
+STALE = 7  # years after which a figure of remittances is no answer any more
 WORTH_SAYING = 0.1  # percent of a product
 
 
@@ -47,8 +48,10 @@ def depends_section(asked: Asked) -> Section:
     received = _received(told, asked)
     heads(told, "What it holds over others")
     held = _held(told, asked)
-    joined = [*received[:-1], "; ", *held] if received and held else [*received, *held]
-    answers(told, joined)
+    if received and held:
+        held = ["the " if held[0] == "The " else held[0], *held[1:]]
+        received = [*received[:-1], "; "]
+    answers(told, [*received, *held])
     return told
 
 
@@ -88,7 +91,8 @@ def _received(section: Section, asked: Asked) -> Parts:
                     edition=edition_of(part["release"]),
                 )
             says(section, [*said, "."])
-            sentence = say(
+            fresh = last["start"].year >= (asked.as_of or max(r["known"] for r in received)).year - STALE
+            sentence = [] if not fresh else say(
                 "In {year} {name} received {value} of remittances{share}.",
                 year=Said(str(last["start"].year)), name=Said(asked.name, "name"), value=number(last, words=True),
                 share=_share_words(shares, last["start"]),
@@ -297,11 +301,12 @@ def _held(section: Section, asked: Asked) -> Parts:
         says(
             section,
             say(
-                "{name} holds little over anybody: closed to their people, it would cost no place that reports a tenth "
+                "{name} holds little over anybody: a closed border would cost no place that reports as much as a tenth "
                 "of a percent of its product.",
                 name=Said(asked.name, "name"),
             ),
         )
+        return []
     lines: list[list[Parts]] = []
     for row in table.iter_rows(named=True):
         rows = rows_of[row["over"]]

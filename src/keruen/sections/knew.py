@@ -40,6 +40,7 @@ from keruen.wording import (
     window_of,
 )
 
+NEAR = 1.25  # figures within this factor are told without surprise
 COUNTED_AT_HOME = ("register", "administrative", "census")
 
 
@@ -156,9 +157,12 @@ def _short(asked: Asked, net: Net) -> Parts:
             f"For {{when}} {told} {{value}} as net migration of {{name}}.",
             when=when, n=counted(rows), value=signed(rows[-1]), name=name,
         )  # fmt: skip
-    tail = ", and disagree even on the sign" if low["value"] < 0 < high["value"] else ""
+    split = low["value"] < 0 < high["value"]
+    near = not split and min(abs(low["value"]), abs(high["value"])) * NEAR >= max(abs(low["value"]), abs(high["value"]))
+    tail = ", and disagree even on the sign" if split else ""
     return say(
-        f"For {{when}} {{n}} editions give anything from {{low}} to {{high}} as net migration of {{name}}{tail}.",
+        f"For {{when}} {{n}} editions give {'' if near else 'anything from '}{{low}} to {{high}} as net migration of "
+        f"{{name}}{tail}.",
         when=when, n=counted(rows), low=signed(low), high=signed(high), name=name,
     )  # fmt: skip
 

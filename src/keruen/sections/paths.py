@@ -11,9 +11,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from keruen.errors import ModelError, NoEvidence
+from keruen.provenance import releases
 from keruen.reconcile import USED, Posterior, reconcile
 from keruen.sections.common import DRAWS, Asked
-from keruen.store import trace
+from keruen.store import cards
 from keruen.tipping import ALREADY, NEVER, UNCONFIRMED, Tipping, tipping
 from keruen.wording import Number, Parts, Said, say, share
 
@@ -39,6 +40,11 @@ class Path:
         t = self.tipped
         told: dict[int | str, float] = dict(t.p_by_year.items())
         return told | {NEVER: t.p_never, UNCONFIRMED: t.p_unconfirmed, ALREADY: t.p_already_receiving}
+
+    @property
+    def claims(self) -> list[dict[str, Any]]:
+        """The claims about net migration themselves, without what is summed beside them."""
+        return [r for r in self.rows if r.get("part")]
 
     @property
     def turned(self) -> float:
@@ -75,12 +81,21 @@ def path_of(asked: Asked, as_of: date | None = None, *, quick: bool = False, **o
         return None  # the prior, or too short to hold a turn
     rows = list(found.claims.filter(pl.col("part").is_in(list(USED))).iter_rows(named=True))
     beside = sorted({i for ids in found.anchors["derived_from"].drop_nulls().to_list() for i in ids})
-    if beside:
-        rows += list(trace(beside).iter_rows(named=True))
+    rows += [_named(i) for i in beside]
     if not rows:
         return None  # nothing that could be cited
     thin = replace(found, chains=found.rates[stand_for(found)][None])
     return Path(found, thin, tipping(thin, PERSISTENCE, since=SINCE), rows)
+
+
+def _named(claim: str) -> dict[str, Any]:
+    """What a reckoning must know of a claim beside the path: its id and release; reading it would read the world."""
+    key = claim.rsplit(":", 1)[0]
+    card = cards()[key]
+    return {
+        "id": claim, "release": key, "known": card.released, "own": key not in releases(),
+        "known_basis": "release" if card.lag_months is None else "publication lag",
+    }  # fmt: skip
 
 
 def settled(asked: Asked, as_of: date | None = None, **options: Any) -> Path | None:

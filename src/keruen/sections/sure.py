@@ -225,7 +225,7 @@ def _revision_words(asked: Asked, net: Net) -> list[Parts]:
         size = say("by {change} people", change=made(row["mean_abs_change"], "persons", base))
     out.append(
         say(
-            "On average a new edition moved an estimate of {name}'s past net migration {size}; that is rank {rank} "
+            "On average a new edition moved an estimate of past net migration of {name} {size}; that is rank {rank} "
             "of {all} places, counted from the most rewritten. {part} percent of the figures were carried over "
             "unchanged, and {flips} changed sign.",
             name=Said(asked.name, "name"),
@@ -233,7 +233,9 @@ def _revision_words(asked: Asked, net: Net) -> list[Parts]:
             rank=made(row["rank"], "rank", base),
             all=made(ranking.height, "places", base),
             part=made(100 * row["share_unchanged"], "percent", base, text=figure(100 * row["share_unchanged"])),
-            flips=made(row["sign_changes"], "figures", base, text=count(row["sign_changes"])),
+            flips=made(
+                row["sign_changes"], "figures", base, text=count(row["sign_changes"]) if row["sign_changes"] else "none"
+            ),
         )
     )
     return out

@@ -32,9 +32,13 @@ from keruen.wording import (
 )
 
 YEARS_TOLD = 6
+FEW = 4  # years, spans of years and words that a sentence can bear
+WIDE = "no few years hold four draws of five"
 PAST = (2010, 2013, 2016, 2019, 2022)
 """Years at whose end the same question is asked again."""
 
+NAMED = 4
+HARDLY = 0.1
 SOON = 0.15
 """Two answers that share less than 85% of their mass are told as different."""
 
@@ -101,8 +105,18 @@ def _headline(asked: Asked, path: Path) -> Parts:
             name=name, since=since, turned=chance(path, path.turned), year=Said(str(year)),
             p=chance(path, t.p_by_year[year]),
         )  # fmt: skip
-        if t.p_turned_back >= 0.15:
+        if t.p_receiving[path.now] <= 0.2:
+            parts += say(
+                "; but around {now} it was most likely sending people again (chance of receiving: {last})",
+                now=Said(str(int(t.years[path.now]))), last=chance(path, float(t.p_receiving[path.now])),
+            )  # fmt: skip
+        elif t.p_turned_back >= 0.15:
             parts += say("; in {back} of all draws it has turned back since", back=chance(path, t.p_turned_back))
+            if t.p_receiving[path.now] >= 0.8:
+                parts += say(
+                    ", though around {now} it was most likely receiving people ({last})",
+                    now=Said(str(int(t.years[path.now]))), last=chance(path, float(t.p_receiving[path.now])),
+                )  # fmt: skip
         return [*parts, "."]
     if rest[leading] < 0.5:
         open_ends: list[Part | Parts] = []
@@ -142,10 +156,15 @@ def _headline(asked: Asked, path: Path) -> Parts:
         )  # fmt: skip
     now = t.p_receiving[path.now]
     tail = ", and still is" if now >= 0.8 else "; whether it still is, is open" if now >= 0.2 else ", but no longer is"
-    return say(
-        f"{{name}} was {how} receiving people by {{since}} already ({{p}}){tail}.",
+    parts = say(
+        f"{{name}} was {how} receiving people by {{since}} already ({{p}}){tail}",
         name=name, since=since, p=chance(path, t.p_already_receiving),
     )  # fmt: skip
+    if path.turned >= 0.15:
+        year = max(t.p_by_year, key=lambda y: t.p_by_year[y])
+        parts += say("; {turned} of the draws have a lasting turn upward later, most often in {year}",
+                     turned=chance(path, path.turned), year=Said(str(year)))  # fmt: skip
+    return [*parts, "."]
 
 
 def _state(asked: Asked, path: Path) -> Parts:
@@ -163,10 +182,12 @@ def _state(asked: Asked, path: Path) -> Parts:
         year=Said(str(int(t.years[k]))), p=chance(path, float(t.p_receiving[k])), middle=rate(middle), low=rate(low),
         high=rate(high),
     )  # fmt: skip
+    held = _set(t.hds80)
     if any(isinstance(h, int) for h in t.hds80) and len(t.hds80) > 1:
+        where: Parts = say("four draws of five say {where}", where=listed(held, "or")) if len(held) <= FEW else [WIDE]
         parts += say(
-            " A first turn upward that lasted is told by {turned} of the draws; four draws of five say {where}.",
-            turned=chance(path, path.turned), where=listed(_set(t.hds80), "or"),
+            " A first turn upward that lasted is told by {turned} of the draws; {where}.",
+            turned=chance(path, path.turned), where=where,
         )  # fmt: skip
     return parts
 
@@ -188,7 +209,7 @@ def _masses(told: Section, asked: Asked, path: Path) -> None:
     note = say(
         "These add up to one hundred, but for rounding. {n} claims were used, and {all} looked at; {back} percent of "
         "the draws turn back later. ",
-        n=reckoned(RECKONING, len(path.rows), "claims", path.rows, text=figure(len(path.rows))),
+        n=reckoned(RECKONING, len(path.claims), "claims", path.rows, text=figure(len(path.claims))),
         all=reckoned(RECKONING, len(found.claims), "claims", path.rows, text=figure(len(found.claims))),
         back=chance(path, t.p_turned_back, ""),
     )  # fmt: skip
@@ -250,23 +271,25 @@ def _why(asked: Asked, path: Path, past: dict[date, Path]) -> Parts:
         year=Said(str(at.year)), then=headword(then), today=now, now=headword(path),
     )  # fmt: skip
     before = {r["release"] for r in then.rows}
-    fresh = [r for r in path.rows if r["release"] not in before and r["known"] > at]
+    fresh = [r for r in path.claims if r["release"] not in before and r["known"] > at]
     keys = list(dict.fromkeys(r["release"] for r in sorted(fresh, key=lambda r: (r["known"], r["release"]))))
-    moved = _moved_most(then, path)
-    names = listed([edition_of(k) for k in keys[:4]])
-    came: Parts = (
-        say(f"{{n}} {plural(len(keys), 'source')} that came since ({{names}})",
-            n=made(len(keys), "sources", fresh, text=count(len(keys))), names=names)
-        if keys
-        else ["later figures of the same sources"]
-    )  # fmt: skip
-    first, last, p_was, p_has, was, has = moved
-    parts += say(
-        " Why: {came} moved the chance that it received people in {window} from {p} to {q}, and its balance from {was} "
-        "to {has} a year for each thousand inhabitants",
-        came=came, window=Said(f"{first} to {last}"), p=chance(then, p_was, ""), q=chance(path, p_has),
-        was=_rate(then, was), has=_rate(path, has),
-    )  # fmt: skip
+    first, last, p_was, p_has, was, has = _moved_most(then, path)
+    if keys:
+        among = "among them " if len(keys) > NAMED else ""
+        came = say(f"{{n}} {plural(len(keys), 'source')} that came since ({among}{{names}})",
+                   n=made(len(keys), "sources", fresh, text=count(len(keys))),
+                   names=listed([edition_of(k) for k in keys[-NAMED:]]))  # fmt: skip
+    else:
+        came = ["later figures of the same sources"]
+    if abs(p_has - p_was) >= HARDLY:
+        parts += say(
+            " Why: {came} moved the chance that it received people in {window} from {p} to {q}, and its balance from "
+            "{was} to {has} a year for each thousand inhabitants",
+            came=came, window=Said(f"{first} to {last}"), p=chance(then, p_was, ""), q=chance(path, p_has),
+            was=_rate(then, was), has=_rate(path, has),
+        )  # fmt: skip
+    else:
+        parts += say(" Why: for the years told by then {came} moved little", came=came)
     more = int(path.posterior.years[-1] - then.posterior.years[-1])
     if more > 0:
         parts += say(

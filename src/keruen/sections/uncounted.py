@@ -36,6 +36,7 @@ from keruen.wording import (
     Number,
     Parts,
     Said,
+    about,
     edition_of,
     figure,
     listed,
@@ -52,6 +53,7 @@ from keruen.wording import (
 RECKONING = "labour"
 FEWEST_ANCHORS = 5  # below that a posterior of labour migrants is hardly more than its priors
 OTHER_END = "Seen from the other end"
+CLOSELY = 4  # four draws in five within this factor
 FACTS_SHOWN = 12
 A_KIND = 4  # facts of one kind; a kind told once must not drown under one told every year
 
@@ -59,18 +61,20 @@ A_KIND = 4  # facts of one kind; a kind told once must not drown under one told 
 def uncounted_section(asked: Asked) -> Section:
     """Labour migrants with and without papers, moves seen from the other end, permits, regularisation, return."""
     told = section("uncounted", "Who is not counted")
+    sure = False
     facts = asked(asked.code, list(LABOUR))
     if facts.is_empty():
         says(told, unreported("labour migrants, permits or ethnic return", asked))
     else:
-        answers(told, _reckoning(told, asked) or _newest(told, asked, facts))
+        sentence, sure = _reckoning(told, asked)
+        answers(told, sentence or _newest(asked, facts))
         drawn(told, lambda: figures.labour(facts, as_of=asked.as_of))
         _facts(told, asked, facts)
-    sentence = _partners(told, asked)
-    if sentence and not told["answer"]:
-        answers(told, sentence)
-    elif sentence:
-        told["blocks"].insert(_heading_at(told, OTHER_END) + 1, {"kind": "paragraph", "parts": sentence})
+    other = _partners(told, asked)
+    if other and (not told["answer"] or not sure):
+        answers(told, other)
+    elif other:
+        told["blocks"].insert(_heading_at(told, OTHER_END) + 1, {"kind": "paragraph", "parts": other})
     return told
 
 
@@ -101,30 +105,31 @@ def _thinned(found: Labour, year: int) -> Labour:
     return replace(found, cube=found.cube.isel(draw=pick))
 
 
-def _reckoning(told: Section, asked: Asked) -> Parts:
-    """How many labour migrants, registered and not: Keruen's own reckoning, where enough figures tie it."""
+def _reckoning(told: Section, asked: Asked) -> tuple[Parts, bool]:
+    """How many labour migrants, registered and not, where enough figures tie it; and whether they tie it closely."""
     facts = gather(asked.code, as_of=asked.as_of, strict=asked.strict)
     try:
         found = _fit(asked)
     except NoEvidence:
-        return []
+        return [], False
     except ModelError:
         says(told, ["How many labour migrants there are is left out: the reckoning did not settle."])
-        return []
+        return [], False
     if len(found.design.anchors) < FEWEST_ANCHORS:
-        return []
+        return [], False
     ids = {i for a in found.anchors for i in a["ids"]}
     rows = [r for r in facts.to_dicts() if r["id"] in ids]
     if not rows:
-        return []
-    all_years = found.cube["year"].values
-    year = int(found.statements[0].years[0][0] if found.statements else all_years[-1])
-    year = min(year, int(all_years[-1]) if asked.as_of is None else asked.as_of.year)
+        return [], False
+    # No year beyond the last figure: what the model would carry on alone is no finding.
+    told_years = [y for a in (found.statements or found.design.anchors) for y, _ in a.years]
+    year = min(max(told_years), int(found.cube["year"].values[-1]), (asked.as_of or date.max).year)
     years = by_year(_thinned(found, year))
     at = years["years"].index(year)
 
     def people(name: str, end: str) -> Number:
-        return reckoned(RECKONING, float(f"{years[name][end][at]:.2g}"), "persons", rows, words=True)
+        value = float(f"{years[name][end][at]:.2g}")
+        return reckoned(RECKONING, value, "persons", rows, text=about(value, "persons").replace(".0 ", " "))
 
     sentence = say(
         "In {year} about {total} labour migrants were in {name} (four draws in five: {low} to {high}), {unregistered} "
@@ -160,16 +165,18 @@ def _reckoning(told: Section, asked: Asked) -> Parts:
     if assumed:
         says(told, say("Assumption, not data: {what}.", what=Said(assumed, "note")))
     drawn(told, lambda: replace(fan(found), ids=tuple(r["id"] for r in rows)))
-    return say(
+    narrow = years["total"]["high80"][at] <= CLOSELY * years["total"]["low80"][at]
+    sentence = say(
         "In {year} about {total} labour migrants were in {name}, {unregistered} of them without papers, reckoned from "
         "{n} figures.",
         year=Said(str(year)), name=Said(asked.name, "name"), total=people("total", "median"),
         unregistered=people("unregistered", "median"),
         n=reckoned(RECKONING, len(found.design.anchors), "figures", rows, text=figure(len(found.design.anchors))),
     )  # fmt: skip
+    return sentence, narrow
 
 
-def _newest(told: Section, asked: Asked, facts: pl.DataFrame) -> Parts:
+def _newest(asked: Asked, facts: pl.DataFrame) -> Parts:
     """The newest figure of labour migrants where too few figures tie a reckoning."""
     people = facts.filter(
         pl.col("measure").is_in(["labour_migrants", "labour_migrants_abroad"])

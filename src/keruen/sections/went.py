@@ -332,7 +332,9 @@ def _corridor_table(
     wide = [
         k for k in releases_shown if sum(k in told for told in by_end.values()) >= max(3, 0.1 * len(by_end))
     ] or releases_shown
-    order = sorted(by_end, key=lambda c: (-max(r["value"] for r in by_end[c].values()), c))[:ROWS_SHOWN]
+    largest = {c: max(r["value"] for r in told.values()) for c, told in by_end.items()}
+    order = sorted((c for c in by_end if largest[c] > 0 or max(largest.values()) == 0), key=lambda c: (-largest[c], c))
+    order = order[:ROWS_SHOWN]
     narrow = [k for k in releases_shown if k not in wide]
     body: list[list[Parts]] = []
     for code in order:

@@ -1,6 +1,7 @@
 """Time and memory of a brief from a cold start, and of six figures. Run: python benchmarks/brief.py [PLACE …]
 
-Each brief is written by a process of its own, imports included, on two cores at most; figures are drawn in one process
+Each brief is written by a process of its own, imports included, on two cores at most, and once more from what was kept;
+figures are drawn in one process
 after the imports and the list of fonts. CPU seconds are of all threads, memory is the peak resident set.
 """
 
@@ -62,11 +63,14 @@ def child(code: str, *words: str) -> str:
 
 
 def main(places: list[str]) -> None:
-    print("| brief | seconds, cold | CPU seconds | peak MB | page, kB |")
-    print("|---|--:|--:|--:|--:|")
+    print("| brief | seconds, cold | CPU seconds, cold | CPU seconds, kept | peak MB | page, kB |")
+    print("|---|--:|--:|--:|--:|--:|")
     for place in places:
+        os.environ["KERUEN_HOME"] = tempfile.mkdtemp(prefix="keruen-benchmark-")  # nothing is kept from another place
         wall, cpu, memory, size = map(float, child(BRIEF, place).split())
-        print(f"| {place.replace('@', ' as of ')} | {wall:.1f} | {cpu:.1f} | {memory:.0f} | {size:.0f} |", flush=True)
+        _, kept, _, _ = map(float, child(BRIEF, place).split())
+        name = place.replace("@", " as of ")
+        print(f"| {name} | {wall:.1f} | {cpu:.1f} | {kept:.1f} | {memory:.0f} | {size:.0f} |", flush=True)
     print("\n| figure | CPU seconds | SVG, kB |")
     print("|---|--:|--:|")
     total = 0.0

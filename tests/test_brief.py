@@ -425,7 +425,7 @@ def test_own__rows_are_shown_marked_and_escaped(home, tmp_path):
         {
             "measure": ["net_migration", "labour_migrants"],
             "stream": ["all", "labour"],
-            "place": ["KAZ", "KAZ"],
+            "place": ["TKL", "TKL"],
             "start": ["2021-01-01", "2022-01-01"],
             "end": ["2022-01-01", ""],
             "value": [-1234.0, 777_777.0],
@@ -436,7 +436,7 @@ def test_own__rows_are_shown_marked_and_escaped(home, tmp_path):
         }
     ).write_csv(path)
     store.add(path)
-    told = contents("KAZ")
+    told = contents("TKL")
     page, text = printed(told, "html"), printed(told, "md")
     assert "own figure" in page
     assert ">777,777</data>" in page

@@ -13,6 +13,7 @@ from keruen.kept import kept, stamp
 from keruen.leverage import Leverage
 from keruen.leverage import leverage as leverage_of
 from keruen.places import places
+from keruen.provenance import releases
 from keruen.remittances import Remittances
 from keruen.remittances import remittances as remittances_of
 from keruen.sections.common import (
@@ -91,7 +92,7 @@ def _received(section: Section, asked: Asked) -> Parts:
                     edition=edition_of(part["release"]),
                 )
             says(section, [*said, "."])
-            fresh = last["start"].year >= (asked.as_of or max(r["known"] for r in received)).year - STALE
+            fresh = last["start"].year >= (asked.as_of or max(c.released for c in releases().values())).year - STALE
             sentence = [] if not fresh else say(
                 "In {year} {name} received {value} of remittances{share}.",
                 year=Said(str(last["start"].year)), name=Said(asked.name, "name"), value=number(last, words=True),

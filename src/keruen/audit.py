@@ -34,6 +34,7 @@ from keruen.witnesses import (
     Finding,
     Side,
     lineage_of,
+    listed,
     together,
     told,
 )
@@ -291,7 +292,7 @@ def _others(on: Day, t: Test, f: Finding, hidden: frozenset[str]) -> Finding | N
     mine = {s.lineage for s in f.sides} | {lineage_of(t.args["definition"], "")}
     wide = ask(on, free, hidden)
     sides = [s for s in wide.sides if s.lineage not in mine]
-    return witnessed(sides) if sides else None
+    return witnessed(sides, pictures=wide.pictures) if sides else None
 
 
 def _weigh(own: Finding | None, rivals: list[Finding]) -> tuple[str, float | None]:
@@ -323,14 +324,6 @@ def text(parts: Parts | Part) -> str:
     return parts.text if isinstance(parts, Number | Said) else parts
 
 
-def _listed(names: Iterable[str], most: int = 4) -> str:
-    """Names in a row; of many the first few."""
-    said = list(dict.fromkeys(names))
-    if len(said) > most:
-        said = [*said[: most - 1], f"{len(said) - most + 1} more"]
-    return said[0] if len(said) == 1 else ", ".join(said[:-1]) + " and " + said[-1] if said else ""
-
-
 def headline(s: Statement, v: Verdict) -> str:
     """The verdict in a sentence or two: who says so, who does not, or what is lacking."""
     if v.verdict == NOT_TESTABLE:
@@ -359,8 +352,8 @@ def headline(s: Statement, v: Verdict) -> str:
     if v.verdict == UNDETERMINED:
         return _lacking(s, found) or "No figure of the package decides it."
     sides = [side for f in found for side in f.sides]
-    yes = _listed(side.name for side in sides if side.holds)
-    no = _listed(side.name for side in sides if side.holds is False)
+    yes = listed(side.name for side in sides if side.holds)
+    no = listed(side.name for side in sides if side.holds is False)
     p = v.probability
     by_draws = "" if p is None else f"All evidence weighed, the probability is {_p(v)}."
     if v.verdict == CONTESTED and yes and no:
@@ -406,7 +399,9 @@ def _sentence(said: str) -> str:
 
 def _lacking(s: Statement, found: Iterable[Finding]) -> str:
     why = " ".join(dict.fromkeys(f.lacking for f in found if f.lacking))
-    return " ".join(w for w in (why, f"It would settle it: {_sentence(s.would_settle)}" if s.would_settle else "") if w)
+    return " ".join(
+        w for w in (why, f"What would settle it: {_sentence(s.would_settle)}" if s.would_settle else "") if w
+    )
 
 
 # ---------------------------------------------------------------- what changed, and which edition changed it
@@ -450,11 +445,10 @@ def changed(row: Row) -> str:
         return ""
     if row.turns:
         steps = [
-            f"{t.verdict} from {span(t.day, t.day)} ({_listed(figures.label(r) for r in t.releases)})"
-            for t in row.turns
+            f"{t.verdict} from {span(t.day, t.day)} ({listed(figures.label(r) for r in t.releases)})" for t in row.turns
         ]
         return f"{row.then.verdict.capitalize()} then; {'; '.join(steps)}."
-    newer = _listed(figures.label(r) for r in row.newer)
+    newer = listed(figures.label(r) for r in row.newer)
     return f"{row.then.verdict.capitalize()} then, {row.now.verdict} now" + (
         f"; known since: {newer}." if newer else "."
     )

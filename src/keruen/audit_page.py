@@ -69,8 +69,8 @@ def page(found: Audit, format: str = "html", *, command: str | None = None) -> s
         "tells": lambda part: _tells(part, {s["key"]: s for s in sources}),
         "text": text, "changed": changed, "svg": svg, "when": _day, "mark": MARK, "meaning": MEANING, "p_of": _p,
         "named": lambda code: places()[code].name if code in places() else code,
-        "definition_of": lambda key: definitions()[key]["name"], "class_of": lambda v: v.replace(" ", "-"),
-        "pictures_of": _pictures, "evidence_of": _evidence,
+        "definition_of": lambda key: uncapped(definitions()[key]["name"]), "class_of": lambda v: v.replace(" ", "-"),
+        "pictures_of": _pictures, "alike": _alike, "evidence_of": _evidence,
     }  # fmt: skip
     room.filters |= {"markdown": _markdown}
     return room.get_template(f"audit.{format}.j2").render(
@@ -83,6 +83,17 @@ def page(found: Audit, format: str = "html", *, command: str | None = None) -> s
         command=command or f"keruen audit {found.about.name}" + (f" --as-of {found.as_of}" if found.as_of else ""),
         made=told_day(date.today()),
     )  # fmt: skip
+
+
+def uncapped(said: str) -> str:
+    """A name inside a sentence; what follows its first letter keeps its capitals.
+
+    Examples
+    --------
+    >>> uncapped("Usual residents, UN residual")
+    'usual residents, UN residual'
+    """
+    return said[:1].lower() + said[1:]
 
 
 def _day(at: date | None) -> str:
@@ -109,15 +120,30 @@ def _evidence(v: Verdict) -> list[tuple[str, Finding]]:
     return parts
 
 
-def _pictures(row: Row) -> list[tuple[str, dict[str, Any]]]:
-    """At most three pictures of today's evidence."""
-    shown = [(head, p) for head, f in _evidence(row.now) for p in f.pictures]
-    if not shown:
-        shown = [(head, p) for head, f in _evidence(row.then) for p in f.pictures]
-    unlike: dict[str, tuple[str, dict[str, Any]]] = {}
-    for head, p in shown:
-        unlike.setdefault(str(p["title"]), (head, p))
-    return list(unlike.values())[:3]
+def _pictures(row: Row) -> list[dict[str, Any]]:
+    """At most three pictures of today's evidence; strips of one title are drawn as one."""
+    for v in (row.now, row.then):
+        parts = [v.first, *v.rivals, *(f for _, f in v.beside), v.said]
+        shown: dict[str, dict[str, Any]] = {}
+        for p in (p for f in parts if f is not None for p in f.pictures):
+            other = shown.setdefault(p["title"], p)
+            if other is not p and p["kind"] == "strip":
+                more = [point for point in p["points"] if point[0] not in {name for name, *_ in other["points"]}]
+                shown[p["title"]] = {**other, "points": [*other["points"], *more]}
+        if shown:
+            return list(shown.values())[:3]
+    return []
+
+
+def _alike(row: Row) -> bool:
+    """Whether both days tell the same, word for word."""
+
+    def said(v: Verdict) -> list[Any]:
+        told = [[f.verdict, f.lacking, [text(s.says) for s in f.sides], [text(p) for p in f.says]] for f in v.findings]
+        strictly = None if v.strict is None else (v.strict.verdict, v.strict.headline)
+        return [v.verdict, v.probability, v.headline, strictly, *told]
+
+    return said(row.then) == said(row.now)
 
 
 def _numbers(v: Verdict) -> list[Number]:

@@ -58,7 +58,7 @@ def _path_rows(day: Day, path: Paths) -> list[dict[str, Any]]:
 
 def _why(error: Exception) -> str:
     """What is wrong, without the remedy: a reader of the report has no functions to call."""
-    return str(error).split(". ")[0].rstrip(".") + "."
+    return str(error).split(". ")[0].split("; ")[0].rstrip(".") + "."
 
 
 def _answered(path: Callable[[], Paths]) -> Paths | str:
@@ -176,7 +176,7 @@ def earlier(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Findin
     def one(place: str) -> Finding:
         paths = [_answered(lambda k=k: day.path(place, (args[k],), hidden)) for k in ("lineage", "than")]  # type: ignore[misc]
         if any(isinstance(p, str) for p in paths):
-            return found(lacking=" ".join(p for p in paths if isinstance(p, str)))
+            return found(lacking=" ".join(dict.fromkeys(p for p in paths if isinstance(p, str))))
         seen = [_turn(day, p, args) for p in paths if not isinstance(p, str)]
         a, b = (_order(t.labels) for t in seen)
         n = min(a.size, b.size)
@@ -185,9 +185,8 @@ def earlier(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Findin
         p = float((n - grid).mean() / n)
         rows = [r for q in paths if not isinstance(q, str) for r in _path_rows(day, q)]
         says: Parts = [
-            f"By {LINEAGES[args['lineage']]} the turn of {named(place)} is most likely ", Said(str(seen[0].mode)),
-            f", by "
-            f"{LINEAGES[args['than']]} ", Said(str(seen[1].mode)), "; P(earlier by the first) = ", chance(p, rows), ".",
+            f"The turn of {named(place)} by {LINEAGES[args['lineage']]}: most likely {_mode(seen[0])}; by "
+            f"{LINEAGES[args['than']]}: most likely {_mode(seen[1])}; P(earlier by the first) = ", chance(p, rows), ".",
         ]  # fmt: skip
         pictures = [
             {**picture, "title": f"When {named(place)} turned, by {LINEAGES[args[k]]}"}
@@ -391,7 +390,8 @@ def _probability_of_labour(day: Day, args: Mapping[str, Any], hidden: frozenset[
             f"By the account of labour migrants in {where}, {words_}, ",
             when_of(args["start"], args["end"]), ": mean ", n(middle), " (80%: ", n(low), " to ", n(high),
             f"); P({HOW[args.get('how', 'mean')]} is ",
-            Said(bounds_of(args, unit)), ") = ", chance(p, rows), ", without the statements on trial.",
+            Said(bounds_of(args, "ratio" if args.get("how") == "multiplies" else unit)), ") = ", chance(p, rows),
+            ", without the statements on trial.",
         ]  # fmt: skip
         every = np.asarray(seen.cube[name].transpose("draw", "year").values)
         title = f"{words_.capitalize()}, {named(place)}"

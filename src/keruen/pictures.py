@@ -71,7 +71,8 @@ def _short(value: float, unit: str) -> str:
                     )
                     + name
                 )
-    return figure(value, 0 if size >= 100 or float(value).is_integer() else 1 if size >= 10 else 2)
+    whole = size >= 100 or float(value).is_integer()
+    return figure(value, 0 if whole else 1 if size >= 10 else 2 if size >= 0.1 else 4)
 
 
 def _ticks(low: float, high: float, most: int = 5) -> list[float]:
@@ -171,11 +172,11 @@ def _lines(p: Mapping[str, Any]) -> tuple[list[str], float]:
     values = [v for _, points in series for _, v in points]
     years = [t for _, points in series for t, _ in points]
     low, high = _range([*values, p.get("low"), p.get("high")])
-    drawn, x, y, top, bottom = _frame(years, low, high, p["unit"], WIDTH - 12.0)
+    drawn, x, y, top, bottom = _frame(years, low, high, p["unit"], WIDTH - 26.0)
     ends = [(p.get("low"), p.get("high"))]
     for a, b in ends:
         if a is not None and b is not None:
-            drawn.insert(0, _rect(52, y(b), WIDTH - 64, max(y(a) - y(b), 2), BAND))
+            drawn.insert(0, _rect(52, y(b), WIDTH - 78, max(y(a) - y(b), 2), BAND))
     if p.get("at") is not None:
         drawn.append(_line(x(p["at"]), top, x(p["at"]), bottom, INK, 1, "3 3"))
     for k, (name, points) in enumerate(series):
@@ -193,7 +194,7 @@ def _lines(p: Mapping[str, Any]) -> tuple[list[str], float]:
 def _fan(p: Mapping[str, Any]) -> tuple[list[str], float]:
     years = p["years"]
     low, high = _range([*p["low80"], *p["high80"], p.get("low"), p.get("high")])
-    drawn, x, y, top, bottom = _frame(years, low, high, p["unit"], WIDTH - 12.0)
+    drawn, x, y, top, bottom = _frame(years, low, high, p["unit"], WIDTH - 26.0)
     first, last = p["span"]
     half = (x(years[-1]) - x(years[0])) / max(len(years) - 1, 1) / 2
     drawn.insert(0, _rect(x(first) - half, top, x(last) - x(first) + 2 * half, bottom - top, BAND))
@@ -204,7 +205,7 @@ def _fan(p: Mapping[str, Any]) -> tuple[list[str], float]:
     drawn.append(f'<polyline points="{path}" fill="none" stroke="#0a3f7c" stroke-width="2"/>')
     for bound in (p.get("low"), p.get("high")):
         if bound is not None:
-            drawn.append(_line(52, y(bound), WIDTH - 12, y(bound), "#b04000", 1.5, "5 3"))
+            drawn.append(_line(52, y(bound), WIDTH - 26, y(bound), "#b04000", 1.5, "5 3"))
     drawn.append(
         _words(
             52,

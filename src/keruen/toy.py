@@ -34,7 +34,7 @@ class Path:
 
 
 def world(
-    rng: np.random.Generator, places: Sequence[str], *, first: int = 1990, last: int = 2019, draws: int = 600,
+    rng: np.random.Generator, places: Sequence[str], *, first: int = 1990, last: int = 2019, draws: int = 400,
     misspecified: bool = False,
 ) -> tuple[dict[str, Path], dict[str, Path]]:  # fmt: skip
     """Truth and posterior of each place.
@@ -60,7 +60,7 @@ def world(
     --------
     >>> truth, seen = world(np.random.default_rng(0), ["KAZ"])
     >>> truth["KAZ"].rates.shape, seen["KAZ"].rates.shape
-    ((1, 30), (600, 30))
+    ((1, 30), (400, 30))
     """
     years = np.arange(first, last + 1)
     n = years.size
@@ -105,7 +105,7 @@ def sentences(
         place = str(rng.choice(places))
         a = int(rng.integers(first, last - 4))
         b = int(rng.integers(a + 1, min(a + 9, last)))
-        kind = rng.choice(["mean", "every", "any", "rises", "turn", "alone"], p=[0.35, 0.1, 0.1, 0.2, 0.15, 0.1])
+        kind = rng.choice(["mean", "every", "any", "rises", "turn", "alone"], p=[0.4, 0.1, 0.1, 0.2, 0.1, 0.1])
         bound = round(float(rng.normal(0, 2.5)), 2)
         side = str(rng.choice(["low", "high"]))
         test = [f'kind = "posterior_probability"\nroom = "net_migration"\nquantity = "rate"\nyears = [{a}, {b}]',

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from itertools import pairwise
 from typing import Any
 
@@ -44,6 +45,7 @@ from keruen.witnesses import (
     peers_of,
     readings,
     readings_of,
+    said_of,
     side,
     strip,
     told_reading,
@@ -53,7 +55,7 @@ from keruen.witnesses import (
     when_of,
     yearly,
 )
-from keruen.wording import Parts, Said, plural, span
+from keruen.wording import Parts, Said, plural, span, told_day
 
 
 def level(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
@@ -66,11 +68,15 @@ def level(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
             holds = inside(r.value, r.low, r.high, args)
             sides.append(side(r, holds, _sentence(r, args, place, holds, unit), unit=unit))
         title = f"{what_of(args, place)}, {span(start, end)}"
-        return found(
-            sides,
-            pictures=strip(sides, args, title, unit),
-            lacking="" if sides else nobody(args, place, day, start, end),
-        )
+        points = [(x.name, x.value, x.holds) for x in sides if x.value is not None]
+        # Editions that were rewritten since are drawn, and do not vote.
+        every = readings(day, args, place, start, end, hidden, every=True)
+        told_ = [r for r in every if r.value is not None and not all(figures.carried(q) for q in r.rows)]
+        voted = {x.name for x in sides}
+        older = sorted((r for r in told_ if name_of(r) not in voted), key=lambda r: r.known, reverse=True)
+        points += [(name_of(r), r.value, None) for r in older]
+        pictures = drawing("strip", title, unit, args, points=points[:9])
+        return found(sides, pictures=pictures, lacking="" if sides else nobody(args, place, day, start, end))
 
     return each_of(args, one)
 
@@ -230,7 +236,7 @@ def ratio(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
                 says: Parts = [
                     Said(name_of(r), "name", r.release), f": {what_of(args, place)}, ",
                     *at_of(r, args["start"], args["end"]),
-                    ": ", *told_reading(r, unit), f" over {name.replace('_', ' ')} of ",
+                    ": ", *told_reading(r, unit), f" over {said_of(name)} of ",
                     *told_reading(bottom, word(name).unit),
                     " (", Said(name_of(bottom), "name", bottom.release), ", ",
                     *at_of(bottom, args["start"], args["end"]), ") is ",
@@ -247,7 +253,7 @@ def ratio(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
                 lacking = f"No source of {what_of(args, place)} tells the whole as well."
             else:
                 lacking = nobody(over, where[0], day, over.get("start", args["start"]), over.get("end", args["end"]))
-        title = f"{what_of(args, place)} over {args['over']['measure'].replace('_', ' ')}"
+        title = f"{what_of(args, place)} over {said_of(args['over']['measure'])}"
         return found(sides, pictures=strip(sides, args, title, "ratio"), lacking=lacking)
 
     return each_of(args, one)
@@ -540,7 +546,7 @@ def rank(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
             continue
         says: Parts = [
             Said(name_of(r), "name", r.release),
-            f": {args['measure'].replace('_', ' ')}, ",
+            f": {said_of(args['measure'])}, ",
             when_of(args["start"], args["end"]),
             ": ",
         ]
@@ -552,7 +558,7 @@ def rank(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
             ]  # fmt: skip
         says += [" of ", made(len(at), "places", r.rows, text=str(len(at))), f" from the {args['order']}."]
         sides.append(side(r, bool(r.value is not None and r.value <= most), says, unit="rank"))
-    title = f"Lowest rank of the places named by {args['measure'].replace('_', ' ')}, from the {args['order']}"
+    title = f"Lowest rank of the places named by {said_of(args['measure'])}, from the {args['order']}"
     lacking = "" if sides else nobody(args, args["place"][0], day, args["start"], args["end"])
     return found(sides, pictures=strip(sides, {"high": most}, title, "rank"), lacking=lacking)
 
@@ -629,7 +635,7 @@ def event_exists(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
     for r in rows:
         checked = r["verified"] == "read"
         says: Parts = [
-            Said(span(r["start"], r["end"])), ": ", Said(r["description"], "note", releases[r["id"]]), " (",
+            Said(_day_or_span(r["start"], r["end"])), ": ", Said(r["description"], "note", releases[r["id"]]), " (",
             Said(r["source"] or "no source told", "note"),
             ")" if checked else "; own knowledge that nobody checked)", ".",
         ]  # fmt: skip
@@ -650,6 +656,10 @@ def event_exists(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
             found(sides), verdict=UNDETERMINED, lacking="The timeline holds it only as knowledge that nobody checked."
         )
     return found(sides, lacking=lacking)
+
+
+def _day_or_span(start: date, end: date) -> str:
+    return told_day(start) if (end - start).days <= 1 else span(start, end)
 
 
 def _inside(codes: set[str]) -> set[str]:

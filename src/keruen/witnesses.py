@@ -26,7 +26,7 @@ from keruen.provenance import definitions
 from keruen.reconcile import reconcile
 from keruen.tipping import Paths
 from keruen.vocabulary import measure as word
-from keruen.wording import Number, Parts, Said, about, exact, number, span
+from keruen.wording import Number, Parts, Said, about, exact, figure, number, span
 from keruen.wording import made as resting
 
 Array = NDArray[np.float64]
@@ -39,6 +39,7 @@ SURE = 0.9
 
 COVER = 0.6  # part of a span that figures must cover before their sign speaks for it
 WHOLE = 0.99  # part that they must cover before their sum does
+QUICK = {"draws": 50, "ess": 100}  # of the path behind a strict verdict, which only stands beside another
 EMPTY: Mapping[str, Any] = {}
 LINEAGES = {"un": "UN estimates", "national": "national statistics"}
 WITNESS = {"census": 0, "register": 0, "administrative": 0, "survey": 1, "estimate": 1, "model": 2, "press": 3,
@@ -197,7 +198,7 @@ def together(parts: Sequence[Finding], *, independent: bool = False) -> Finding:
         verdict = CONTRADICTED
     return Finding(
         verdict=verdict, probability=high, at_least=low, sides=tuple(s for f in parts for s in f.sides),
-        says=tuple(s for f in parts for s in f.says),
+        says=tuple({repr(s): s for f in parts for s in f.says}.values()),
         lacking=" ".join(dict.fromkeys(f.lacking for f in parts if f.lacking)),
         ids=tuple(dict.fromkeys(i for f in parts for i in f.ids)),
         releases=tuple(dict.fromkeys(r for f in parts for r in f.releases)), lag=any(f.lag for f in parts),
@@ -259,7 +260,7 @@ class Day:
     def _path(self, place: str, only: tuple[str, ...], hidden: frozenset[str]) -> Paths:
         asked: dict[str, Any] = {"as_of": self.as_of, "strict": self.strict, "only": only, "seed": self.seed}
         if self.given is None and not hidden:
-            return reconcile(place, **asked)  # type: ignore[no-any-return]
+            return reconcile(place, **asked, **(QUICK if self.strict else {}))  # type: ignore[no-any-return]
         claims = self.evidence(place, ("net_migration", "immigration", "emigration"), stream="all", hidden=hidden)
         return reconcile(place, claims=claims.filter(pl.col("sex") == "all"), **asked)  # type: ignore[no-any-return]
 
@@ -570,10 +571,16 @@ def told_reading(r: Reading, unit: str) -> Parts:
 def bounds_of(args: Mapping[str, Any], unit: str) -> str:
     """The bounds of a test in words."""
     low, high = args.get("low"), args.get("high")
-    said = [f"{exact(v, unit) if v else '0'}" for v in (low, high) if v is not None]
+    bare = unit in ("ratio", "per 1,000", "percent", "probability", "years", "rank")
+    said = [figure(v, _digits(v)) if bare else exact(v, unit) for v in (low, high) if v is not None]
     if low is not None and high is not None:
         return f"between {said[0]} and {said[1]}"
     return f"{said[0]} or more" if low is not None else f"{said[0]} or less"
+
+
+def _digits(value: float) -> int:
+    """Decimals that the number was written with."""
+    return len(f"{value:g}".partition(".")[2])
 
 
 def when_of(start: date, end: date) -> Said:
@@ -601,11 +608,25 @@ def side(
     )  # fmt: skip
 
 
+def listed(names: Iterable[str], most: int = 4) -> str:
+    """Names in a row; of many the first few.
+
+    Examples
+    --------
+    >>> listed("ab"), listed("abcdef")
+    ('a and b', 'a, b, c and 3 more')
+    """
+    said = list(dict.fromkeys(names))
+    if len(said) > most:
+        said = [*said[: most - 1], f"{len(said) - most + 1} more"]
+    return said[0] if len(said) == 1 else ", ".join(said[:-1]) + " and " + said[-1] if said else ""
+
+
 def nobody(args: Mapping[str, Any], place: str, day: Day, start: date, end: date) -> str:
     """That nobody told it, in words."""
-    what = args["measure"].replace("_", " ")
+    what = said_of(args["measure"])
     by = "" if day.as_of is None else f" by {span(day.as_of, day.as_of)}"
-    counted = f" as {definitions()[args['definition']]['name'].lower()}" if args.get("definition") else ""
+    counted = f" ({definitions()[args['definition']]['name']})" if args.get("definition") else ""
     return f"Nobody had told {what}{counted} of {all_places()[place].name} for {span(start, end)}{by}."
 
 
@@ -641,16 +662,21 @@ ENDS = {
 }  # fmt: skip
 
 
+def said_of(measure: str) -> str:
+    """The name of a measure in a sentence."""
+    return measure.replace("_", " ").replace("gdp", "GDP")
+
+
 def what_of(args: Mapping[str, Any], place: str) -> str:
     """The quantity that a test asks about, in words."""
-    said = str(args["measure"]).replace("_", " ")
+    said = said_of(args["measure"])
     if args.get("stream", "all") not in ("all", "labour"):
         said += f" ({args['stream'].replace('_', ' ')})"
     if args.get("group", "all") != "all":
         said += f", {args['group'].replace('=', ' ')},"
     said += f" of {named(place)}"
     if args.get("counterpart"):
-        said += f", {ENDS.get(args['measure'], 'of')} {' and '.join(map(named, args['counterpart']))}"
+        said += f", {ENDS.get(args['measure'], 'of')} {listed(map(named, args['counterpart']))}"
     return said
 
 

@@ -28,7 +28,7 @@ def audit(
 
     `keruen audit eurasianet-2018 --out audit.html`
 
-    `keruen audit mine.toml --json` (`keruen template audit > mine.toml` to begin with)
+    `keruen audit template > mine.toml`, then `keruen audit mine.toml --json`
     """
     import json
 
@@ -37,7 +37,11 @@ def audit(
     from keruen.audit import plain, table
     from keruen.audit_page import page
     from keruen.cli.common import plain as jsonable
+    from keruen.statements import template
 
+    if name == "template":
+        sys.stdout.write(template())
+        return
     endings = {".html": "html", ".htm": "html", ".md": "md", ".markdown": "md", ".json": "json"}
     wanted = "json" if as_json else format or (endings.get(out.suffix.lower(), "html") if out is not None else None)
     if wanted not in (None, "html", "md", "json"):

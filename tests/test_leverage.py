@@ -1,9 +1,11 @@
 """Leverage: the formula's laws, a slow twin, ranks, the union's price, the network."""
 
+from datetime import date
 from importlib import import_module
 from time import process_time
 
 import numpy as np
+import polars as pl
 import pytest
 import xarray as xr
 from hypothesis import given, settings
@@ -248,6 +250,11 @@ def test_access_price__intervals_seeded_and_lacking_inputs():
     two = access.access_price("KGZ", "RUS", 2015, inputs(), rng=np.random.default_rng(1))
     assert one.table.equals(two.table)
     assert (one.table["low80"] < one.table["usd"]).all()
+    with pytest.raises(NoEvidence, match="needs earnings"):
+        access.access_price("KGZ", "RUS", 2015, inputs(earnings=(0, 0, 0)), rng=np.random.default_rng(1))
+    without = access.access_price("KGZ", "RUS", 2015, inputs(banned=(0, 0, 0)), rng=np.random.default_rng(1))
+    assert without.table["usd"][1] is None
+    assert set(without.left_out) == {"bans"}
     with pytest.raises(NoEvidence, match="needs permit_cost"):
         access.access_price("KGZ", "RUS", 2015, inputs(permit_cost=(0, 0, 0)), rng=np.random.default_rng(1))
     with pytest.raises(VocabularyError, match="needs a reason"):
@@ -368,15 +375,35 @@ def test_union_price__kyrgyz_accession():
     given_ = {i.name: i for i in told.inputs}
     assert given_["stock"].value == 507_400
     assert given_["stock"].ids
-    assert given_["banned"].value == 0
-    assert "floor" in given_["banned"].because
+    assert "banned" not in given_
+    assert "2,000,000 on 2016-06-30" in told.left_out["bans"]
+    assert "floor" in told.left_out["bans"]
     parts = {r["part"]: r for r in told.table.iter_rows(named=True)}
-    assert parts["bans"]["usd"] == 0
+    assert parts["bans"]["usd"] is None
+    assert parts["total"]["usd"] == parts["permits"]["usd"]
     assert 0.1e9 < parts["permits"]["low80"] < parts["permits"]["usd"] < parts["permits"]["high80"] < 0.6e9
     more = access.union_price(banned=(20_000, 10_000, 40_000), because="a test")
     assert more.table["usd"][2] > told.table["usd"][2]
+    assert not more.left_out
     with pytest.raises(NoEvidence, match="Nobody counted the citizens of MEX"):
         access.union_price("MEX")
+
+
+def test_barred__a_count_in_the_evidence_is_taken_with_its_range(monkeypatch):
+    rows = pl.DataFrame(
+        [
+            ("RUS", "KGZ", date(2015, 4, 1), 70_000.0, None, 80_000.0, "a"),
+            ("RUS", "KGZ", date(2016, 3, 1), 110_000.0, None, None, "b"),
+            ("RUS", None, date(2016, 6, 30), 2e6, None, None, "c"),
+        ],
+        schema={"place": pl.String, "counterpart": pl.String, "start": pl.Date, "value": pl.Float64,
+                "low": pl.Float64, "high": pl.Float64, "id": pl.String},
+        orient="row",
+    )  # fmt: skip
+    monkeypatch.setattr(access.store, "evidence", lambda *args, **options: rows)
+    (made,), unknown = access._barred("KGZ", "RUS", 2015, None, "", None)
+    assert (made.value, made.low, made.high, made.ids) == (70_000, 70_000, 110_000, ("a", "b"))
+    assert unknown == ""
 
 
 @pytest.mark.packaged
@@ -421,15 +448,31 @@ def test_figures__say_what_they_show(base, tmp_path):
         figures.asymmetry(told.table.clear(), year=2021)
 
 
-def test_figures__matrix_and_shock():
-    import polars as pl
+def test_figures__editions_as_lines_and_honest_marks():
+    from keruen import figures, figures_remittances
 
+    rows = pl.DataFrame(
+        [(y, m, None, v, r, g, d, f"{r}-{y}") for r, g in (("a", "a"), ("a", "b")) for y, v in ((2012, 5.0), (2014, 7.0))
+         for m, d in (("remittances_received", True),)] + [(2013, "remittances_share_gdp", None, 6.0, "p", "p", False, "p")],
+        schema=["year", "measure", "counterpart", "share_gdp", "release", "gdp_release", "derived", "ids"],
+        schema_overrides={"counterpart": pl.String}, orient="row",
+    )  # fmt: skip
+    drawn = figures_remittances.dependence(rows, "TJK")
+    assert "2 pairs of editions; the most is 7.0% in 2014" in drawn.alt
+    assert "a over product of b" in drawn.svg
+    with pytest.raises(NoEvidence, match="nothing to draw"):
+        figures_remittances.dependence(rows.clear(), "TJK")
+    assert [figures._digits(x) for x in (1.5, 1.0, 20.0, 0.1, 0.25, 0.005)] == [1, 0, 0, 1, 2, 3]
+
+
+def test_figures__matrix_and_shock():
     from keruen import figures_remittances as figures
 
     r = money([[0, 2e9], [np.nan, 0]], ["TJK", "RUS"])
     drawn = figures.corridor_matrix(r, ["TJK", "RUS"], year=2021)
     assert "from Russia to Tajikistan, 2.0 billion" in drawn.alt
     assert "2.0 bn" in drawn.svg
+    assert "not reported" in figures.corridor_matrix(r.where(r.receiving == "TJK"), ["TJK", "RUS"], year=2021).svg
     rows = pl.DataFrame(
         {
             "place": ["TJK", "KGZ"],

@@ -343,6 +343,20 @@ def test_shock__past_year_tells_what_happened(data):
     assert "it changed by" in told.sentence
 
 
+def test_sentence__says_where_the_model_fails():
+    row = {
+        "place": "TJK", "change": -20.0, "change_low80": -30.0, "change_high80": -10.0, "happened": -15.0,
+        "low80": -40.0, "high80": 5.0, "surprising": False, "reported": -67.0, "reported_low80": -41.0,
+        "reported_high80": 2.0, "reported_surprising": True,
+    }  # fmt: skip
+    said = room._sentence("RUS", -2.0, -37.0, 2015, pl.DataFrame([row]), pl.DataFrame())
+    assert said.endswith(
+        "The model fails here (80% intervals): transfers from RUS to TJK changed by -67%, expected -41 to 2."
+    )
+    row |= {"reported": -30.0, "reported_surprising": False}
+    assert "fails" not in room._sentence("RUS", -2.0, -37.0, 2015, pl.DataFrame([row]), pl.DataFrame())
+
+
 def test_shock__a_fall_of_currency_costs_more_the_more_hangs_on_it(data):
     told = room.shock("RUS", growth=-3.8, currency=-45, year=2024, receivers=list(HOMES), draws=300, data=data)
     order = told.rows.sort("exposure")["change"].to_numpy()

@@ -48,8 +48,9 @@ class Input:
 class Price:
     """What access to a labour market is worth to a place's workers in a year, USD.
 
-    ``draws`` holds ``permits`` (stock × working share × permit cost), ``bans`` (people freed × what they send and
-    keep), and ``total``; ``table`` their medians and 80% intervals, ``inputs`` what went in.
+    ``draws`` holds ``permits`` (stock × working share × permit cost), ``bans`` (people freed × what they gain by being
+    there), and ``total``; ``table`` their medians and 80% intervals, ``inputs`` what went in. ``left_out`` says of each
+    part that nobody knows why it is absent; it is absent in the table too, and the total is a floor.
     """
 
     place: str
@@ -59,13 +60,22 @@ class Price:
     draws: dict[str, Array] = field(repr=False)
     table: pl.DataFrame
     gdp: float | None
+    left_out: dict[str, str]
 
 
-NEEDED = ("stock", "working_share", "permit_cost", "exchange_rate", "banned", "earnings")
+NEEDED = ("stock", "working_share", "permit_cost", "exchange_rate")
+OF_BANS = ("banned", "earnings")
 
 
 def access_price(
-    place: str, holder: str, year: int, inputs: Sequence[Input], *, rng: np.random.Generator, draws: int = 4000
+    place: str,
+    holder: str,
+    year: int,
+    inputs: Sequence[Input],
+    *,
+    rng: np.random.Generator,
+    draws: int = 4000,
+    unknown: str = "the number of people freed from bans was not given",
 ) -> Price:
     """The price of membership: stock × permit cost saved + people freed from bans × what they earn there.
 
@@ -75,24 +85,25 @@ def access_price(
         Whose workers, in whose labour market, in which year.
     inputs
         ``stock`` (persons), ``working_share`` (part who would need a permit), ``permit_cost`` (local currency of the
-        holder, a person and year), ``exchange_rate`` (local currency per USD), ``banned`` (persons freed to enter),
-        ``earnings`` (USD a person and year gained by being there rather than at home). One named ``gdp`` (USD) makes
-        shares.
+        holder, a person and year), ``exchange_rate`` (local currency per USD); for the bans ``banned`` (persons freed
+        to enter) and ``earnings`` (USD a person and year gained by being there rather than at home), both or neither.
+        One named ``gdp`` (USD) makes shares.
     rng
         Source of randomness; inputs are drawn one independent of another.
+    unknown
+        Why the bans are not known, if ``banned`` is not given.
     """
     given = {i.name: i for i in inputs}
-    lacking = [n for n in NEEDED if n not in given]
+    bans = "banned" in given
+    lacking = [n for n in (*NEEDED, *(OF_BANS if bans else ())) if n not in given]
     if lacking:
         raise NoEvidence(f"The price of access needs {', '.join(lacking)}; give each as an Input with its reason.")
-    d = {n: given[n].draws(rng, draws) for n in NEEDED}
+    d = {n: given[n].draws(rng, draws) for n in (*NEEDED, *(OF_BANS if bans else ()))}
     if (d["exchange_rate"] <= 0).any():
         raise NoEvidence("The exchange rate is not above zero; give local currency per USD.")
-    made = {
-        "permits": d["stock"] * d["working_share"] * d["permit_cost"] / d["exchange_rate"],
-        "bans": d["banned"] * d["earnings"],
-    }
-    made["total"] = made["permits"] + made["bans"]
+    permits = d["stock"] * d["working_share"] * d["permit_cost"] / d["exchange_rate"]
+    freed = d["banned"] * d["earnings"] if bans else np.full(draws, np.nan)
+    made = {"permits": permits, "bans": freed, "total": permits + freed if bans else permits}
     gdp = given["gdp"].value if "gdp" in given else None
     rows = []
     for name, values in made.items():
@@ -108,7 +119,50 @@ def access_price(
                 "share_high80": 100 * high / gdp if gdp else None,
             }
         )
-    return Price(place, holder, year, tuple(inputs), made, pl.DataFrame(rows), gdp)
+    return Price(
+        place,
+        holder,
+        year,
+        tuple(inputs),
+        made,
+        pl.DataFrame(rows).fill_nan(None),
+        gdp,
+        {} if bans else {"bans": unknown},
+    )
+
+
+def _barred(
+    code: str, host: str, year: int, given: tuple[float, float, float] | None, because: str, as_of: Any
+) -> tuple[list[Input], str]:
+    """How many citizens of a place were barred from a host: as given, as counted near the year, or why nobody knows."""
+    if given is not None:
+        value, low, high = given
+        because = because or "given by the caller"
+        return [Input(name="banned", value=value, low=low, high=high, unit="persons", because=because)], ""
+    told = store.evidence(host, "entry_bans", since=f"{year - 1}-01-01", until=f"{year + 1}-12-31", as_of=as_of).filter(
+        pl.col("place") == host, pl.col("value").is_not_null()
+    )
+    own = told.filter(pl.col("counterpart") == code)
+    if len(own):
+        near = own.with_columns(away=(pl.col("start") - pl.date(year, 7, 1)).abs()).sort("away", "id")
+        bounds = near.select(low=pl.min_horizontal("value", "low").min(), high=pl.max_horizontal("value", "high").max())
+        return [
+            Input(name="banned", value=float(near["value"][0]), low=bounds["low"][0], high=bounds["high"][0],
+                  unit="persons", because="citizens barred; the count nearest to the middle of the year, and the range "
+                  "of those around it", ids=tuple(near["id"]))
+        ], ""  # fmt: skip
+    together = "; ".join(
+        f"all countries together: {value:,.0f} on {on} ({release})"
+        for value, on, release in told.filter(pl.col("counterpart").is_null())
+        .sort("start")
+        .select("value", "start", "release")
+        .iter_rows()
+    )
+    return [], (
+        f"left out: how many citizens of {code} were barred from {host} around {year} is not in the evidence"
+        + (f" ({together})" if together else "")
+        + "; the total is a floor. Give banned=, or add a count with keruen add."
+    )
 
 
 def union_price(
@@ -136,7 +190,9 @@ def union_price(
     working_share
         Part of the citizens present who work and would need it: assumed.
     banned
-        People freed from entry bans. None leaves the part out, and the total is a floor.
+        People freed from entry bans: value, low, high. By default the count of the place's citizens that were barred,
+        if the evidence holds one near the year; else the part is left out, ``left_out`` says so, and the total is a
+        floor.
     because
         Where your own inputs come from.
     seed, draws
@@ -173,7 +229,7 @@ def union_price(
     rate, rate_id = one("exchange_rate", host)
     gdp, gdp_id = one("gdp", code)
     (there, there_id), (home, home_id) = one("gdp_per_capita", host), one("gdp_per_capita", code)
-    freed = banned if banned is not None else (0.0, 0.0, 0.0)
+    freed, unknown = _barred(code, host, year, banned, because, as_of)
     reported = because or "reported annual cost of the patent from 2015, about 58,000 roubles; the range is assumed"
     inputs = [
         Input(name="stock", value=float(counted["value"][0]), low=float(counted["value"].min()),  # type: ignore[arg-type]
@@ -186,11 +242,9 @@ def union_price(
               unit="local currency a person and year", because=reported),
         Input(name="exchange_rate", value=rate, low=rate, high=rate, unit="local currency per USD",
               because="average of the year", ids=(rate_id,)),
-        Input(name="banned", value=freed[0], low=freed[1], high=freed[2], unit="persons",
-              because=because if banned is not None and because else "given by the caller" if banned is not None else
-               "left out: how many of its citizens were barred is not in the evidence; the total is a floor"),
+        *freed,
         Input(name="earnings", value=max(there - home, 0.0), low=max(there - home, 0.0), high=max(there - home, 0.0),
               unit="USD a person and year", because="difference of income per head", ids=(there_id, home_id)),
         Input(name="gdp", value=gdp, low=gdp, high=gdp, unit="USD", because="newest edition", ids=(gdp_id,)),
     ]  # fmt: skip
-    return access_price(code, host, year, inputs, rng=np.random.default_rng(seed), draws=draws)
+    return access_price(code, host, year, inputs, rng=np.random.default_rng(seed), draws=draws, unknown=unknown)

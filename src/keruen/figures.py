@@ -362,6 +362,11 @@ def _axes(canvas: Any, left: float, right: float, bottom: float, top: float) -> 
     return ax
 
 
+def _digits(step: float) -> int:
+    """Digits that tell marks of a step apart and say each as it is: 1.5 needs one, though it is above 1."""
+    return next((d for d in range(3) if abs(step - round(step, d)) < 1e-6 * step), 3)
+
+
 def _readable(ax: Any, digits: int | None = None) -> None:
     """Numbers along an axis with separators and a true minus sign."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -369,9 +374,7 @@ def _readable(ax: Any, digits: int | None = None) -> None:
     ax.yaxis.set_major_locator(MaxNLocator(6))
     ticks = ax.get_yticks()
     step = abs(ticks[1] - ticks[0]) if len(ticks) > 1 else 1
-    places_after = (
-        digits if digits is not None else (0 if step >= 1 else 1 if step >= 0.1 else 2 if step >= 0.01 else 3)
-    )
+    places_after = _digits(step) if digits is None else digits
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: spelt(0.0 if abs(v) < 1e-12 else v, places_after)))
 
 
@@ -831,7 +834,7 @@ def corridors(
 
         ax.xaxis.set_major_locator(MaxNLocator(7))
         step = ax.get_xticks()[1] - ax.get_xticks()[0]
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: spelt(v, 0 if step >= 1 else 1 if step >= 0.1 else 2)))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: spelt(v, _digits(step))))
         ax.set_xlabel(word, fontsize=9, color=SOFT, loc="left")
         _key(ax, handles, 14)
 

@@ -95,6 +95,57 @@ def hosts(rows: pl.DataFrame, place: str, *, top: int = 4, ids: Sequence[str] = 
     return _figure("hosts", f"From whom {_name(place)} receives money", alt, [*behind, *ids], (720, 360), draw)
 
 
+def dependence(rows: pl.DataFrame, place: str, *, ids: Sequence[str] = ()) -> Figure:
+    """All that a place receives over its product, every edition a line; shares as published are dots.
+
+    Parameters
+    ----------
+    rows
+        ``shares`` of :func:`keruen.remittances.remittances`.
+    place
+        Its code.
+    ids
+        Claims beside those that `rows` name.
+    """
+    told = rows.filter(pl.col("share_gdp").is_not_null() & pl.col("counterpart").is_null())
+    ours = told.filter(pl.col("measure") == "remittances_received")
+    published = told.filter((pl.col("measure") == "remittances_share_gdp") & ~pl.col("derived"))
+    if ours.is_empty() and published.is_empty():
+        raise NoEvidence(f"There is nothing to draw: no share of remittances in the product of {_name(place)}.")
+    both = pl.concat([ours, published])
+    first, last = int(both["year"].min()), int(both["year"].max())  # type: ignore[arg-type]
+
+    def draw(canvas: Any) -> None:
+        ax = _axes(canvas, 46, 26, 28, 34 + 14 * (len(pairs) + bool(len(published))))
+        for i, ((release, gdp), part) in enumerate(pairs):
+            line = part.sort("year")
+            years = np.arange(int(line["year"][0]), int(line["year"][-1]) + 1)
+            value = dict(line.select("year", "share_gdp").iter_rows())
+            y = [value.get(int(t), np.nan) for t in years]
+            ax.plot(years + 0.5, y, color=VIVID[i % len(VIVID)], linewidth=1.6, alpha=0.9)
+            over = f"{release} over product of {gdp}" if gdp != release else f"{release}"
+            ax.text(0, 1, over, transform=ax.transAxes, color=VIVID[i % len(VIVID)], fontsize=8, va="bottom")
+            ax.texts[-1].set_position((0, 1.02 + 0.055 * (len(pairs) - 1 - i)))
+        if len(published):
+            ax.plot(published["year"] + 0.5, published["share_gdp"], "o", color=INK, markersize=3.5, alpha=0.6)
+            ax.text(0, 1.02 + 0.055 * len(pairs), "dots: shares as published", transform=ax.transAxes, color=INK,
+                    fontsize=8, va="bottom")  # fmt: skip
+        ax.set_ylim(bottom=0)
+        _calendar(ax, first, last + 1.2)
+        _zero(ax)
+        _readable(ax)
+
+    pairs = sorted(ours.group_by(["release", "gdp_release"]), key=lambda kv: (str(kv[0][0]), str(kv[0][1])))
+    top = both.sort("share_gdp", descending=True).row(0, named=True)
+    alt = (
+        f"Remittances received by {_name(place)} as percent of its product, {first} to {last}, in {len(pairs)} pairs "
+        f"of editions; the most is {top['share_gdp']:.1f}% in {top['year']} ({top['release']})."
+    )
+    behind = [x for line in both["ids"] for x in line.split()]
+    title = f"What {_name(place)} receives, percent of its product, by edition"
+    return _figure("dependence", title, alt, [*behind, *ids], (720, 360 + 14 * len(pairs)), draw)
+
+
 def corridor_matrix(money: xr.DataArray, places: Sequence[str], *, year: int, ids: Sequence[str] = ()) -> Figure:
     """Remittances between a few places: rows receive, columns send; the area of a square is the money.
 
@@ -115,9 +166,11 @@ def corridor_matrix(money: xr.DataArray, places: Sequence[str], *, year: int, id
     n, most = len(places), float(np.nanmax(table))
 
     def draw(canvas: Any) -> None:
-        ax = _axes(canvas, 96, 16, 16, 86)
+        ax = _axes(canvas, 26 + 5.6 * max(len(_name(p)) for p in places), 40, 16, 86)
         ax.grid(visible=False)
         for i in range(n):
+            if np.isnan(np.delete(table[i], i)).all():
+                ax.text((n - 1) / 2, i, "not reported", ha="center", va="bottom", fontsize=8, color=INK, alpha=0.7)
             ax.axhline(i, color=GRID, linewidth=0.6, zorder=0)
             ax.axvline(i, color=GRID, linewidth=0.6, zorder=0)
             for j in range(n):
@@ -137,7 +190,7 @@ def corridor_matrix(money: xr.DataArray, places: Sequence[str], *, year: int, id
         ax.tick_params(length=0)
         for side in ax.spines.values():
             side.set_visible(False)
-        _note(ax, f"USD in {year} · columns send, rows receive · smaller than a million: no number", 74)
+        _note(ax, f"USD in {year} · columns send, rows receive · below a million: no number", 74)
 
     i, j = np.unravel_index(int(np.nanargmax(table)), table.shape)
     alt = (
@@ -184,7 +237,7 @@ def asymmetry(table: pl.DataFrame, *, year: int, top: int = 12, ids: Sequence[st
         _key(ax, [("gross leverage, 80%", VIVID[0], "o"), ("holder's own dependence", VIVID[3], "D")], 36)
         _note(
             ax,
-            f"percent of the place's product, and of the holder's, {year} · grey: all from the holder",
+            f"percent of the place's product, and of the holder's, {year} · grey: all from the holder, median",
             18,
         )
 

@@ -436,6 +436,9 @@ def told(found: Leverage, *, sent_home_part: float | None = None) -> dict[str, A
         "pairs": pairs,
         "ranks": found.ranks.to_dicts(),
         "absent": list(found.absent),
-        "assumptions": [*found.assumptions, *(["Reserves are not in the evidence."] if sent_home_part else [])],
+        "assumptions": [
+            *found.assumptions,
+        ],
+        "unknown": ["months_of_reserves: reserves are not in the evidence"] if sent_home_part is not None else [],
         "sources": [{"release": r, "cite": cite(r)} for r in found.releases if r in known],
     }

@@ -212,8 +212,8 @@ class Shock:
     that happens in a year, ``dependence`` (remittances over GDP the year before, percent), ``gdp_points`` (percent of
     GDP that the change is), ``growth_points`` (what growth lost in comparable years: an association) with its 80%
     interval; and, if the year is past, ``happened`` (percent), ``reported`` (change of transfers reported from that
-    host) and ``surprising`` (outside the 80% interval). ``reported_median`` with its 80% interval is what the model
-    expects of such transfers.
+    host), ``surprising`` and ``reported_surprising`` (outside their 80% intervals). ``reported_median`` with its 80%
+    interval is what the model expects of such transfers. ``sentence`` says where it fails.
     """
 
     host: str
@@ -456,7 +456,8 @@ def shock(
     same = seen.filter(pl.col("host") == code).select(place="receiver", reported="pct")
     rows = rows.join(whole, on="place", how="left", maintain_order="left")
     rows = rows.join(same, on="place", how="left", maintain_order="left").with_columns(
-        surprising=~pl.col("happened").is_between(pl.col("low80"), pl.col("high80"))
+        surprising=~pl.col("happened").is_between(pl.col("low80"), pl.col("high80")),
+        reported_surprising=~pl.col("reported").is_between(pl.col("reported_low80"), pl.col("reported_high80")),
     )
     left = broken(model, now, seed=seed).filter(pl.col("host") == code) if len(now.frame) else pl.DataFrame()
     own = model.draws["mean"][:, 1:] + (model.draws["host"][:, model.hosts.index(code)] if code in model.hosts else 0.0)
@@ -479,6 +480,19 @@ def _sentence(host: str, growth: float, currency: float, year: int, rows: pl.Dat
     if worst["happened"] is not None:
         said += f"; it changed by {worst['happened']:.0f}%"
     said += "."
+    missed = [
+        f"{what} changed by {row[was]:.0f}%, expected {row[low]:.0f} to {row[high]:.0f}"
+        for row in rows.iter_rows(named=True)
+        for what, was, low, high, odd in (
+            (f"all that {row['place']} receives", "happened", "low80", "high80", "surprising"),
+            (f"transfers from {host} to {row['place']}", "reported", "reported_low80", "reported_high80",
+             "reported_surprising"),
+        )
+        if row[odd]
+    ]  # fmt: skip
+    if missed:
+        said += f" The model fails here (80% intervals): {'; '.join(missed[:6])}"
+        said += f"; and {len(missed) - 6} more." if len(missed) > 6 else "."
     if not left.is_empty() and bool(left["broken"][0]):
         said += (
             f" The rule is broken in {year}: {100 * left['outside80'][0]:.0f}% of the {left['corridors'][0]} corridors "

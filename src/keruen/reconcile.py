@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from keruen import contract, kept, path_closed, store
-from keruen.errors import ConceptError, FaultyTable, ModelError
+from keruen.errors import ConceptError, FaultyTable, ModelError, NotConverged
 from keruen.estimators.path import Design, Draws, Prior, Reports, check, sample
 from keruen.measurement import accuracy
 from keruen.path_design import NORMAL80, Asked, designed, faults
@@ -511,7 +511,8 @@ def sensitivity(
     -------
     ``treatment``, ``as_of``, ``persistence``, ``mode``, ``p_mode``, ``p_turned`` (a confirmed turn upward),
     ``p_never``, ``p_unconfirmed``, ``p_already_receiving``, ``p_turned_back``, ``entropy_bits``, ``left_out``.
-    A treatment that the evidence of the day does not allow has no row.
+    A treatment that the evidence of the day does not allow has no row; one whose draws did not settle says so in
+    ``mode``.
     """
     from keruen.tipping import tipping
 
@@ -538,7 +539,12 @@ def sensitivity(
                         k: (getattr(full.prior, k)[0] * v, getattr(full.prior, k)[1]) if isinstance(v, float) else v
                         for k, v in options["prior"].items()
                     }
-                found = reconcile(code, as_of=at, ess=ess, seed=seed, **options)
+                try:
+                    found = reconcile(code, as_of=at, ess=ess, seed=seed, **options)
+                except NotConverged:
+                    day_told = None if at is None else str(at)
+                    rows.append({"treatment": name, "as_of": day_told, "persistence": 5, "mode": "did not settle"})
+                    continue
                 if found.prior_only:
                     continue
             for h in persistence if name == "all evidence" else [5]:
@@ -553,7 +559,7 @@ def sensitivity(
                         "entropy_bits": t.entropy_bits, "left_out": " ".join(options.get("without", ())),
                     }
                 )  # fmt: skip
-    return pl.DataFrame(rows, schema_overrides={"as_of": pl.String})
+    return pl.DataFrame(rows, schema_overrides={"as_of": pl.String}, infer_schema_length=None)
 
 
 def register_like(posterior: Posterior) -> list[str]:

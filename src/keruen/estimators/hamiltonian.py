@@ -75,7 +75,12 @@ class Gait:
 
 
 def step(
-    q: Array, now: tuple[Array, Array, Any], target: Target, gait: Gait, rng: np.random.Generator
+    q: Array,
+    now: tuple[Array, Array, Any],
+    target: Target,
+    gait: Gait,
+    rng: np.random.Generator,
+    stretch: Array | float = 1.0,
 ) -> tuple[Array, tuple[Array, Array, Any], Array]:
     """One path of each chain along the Hamiltonian flow, taken or refused.
 
@@ -85,6 +90,8 @@ def step(
         Positions (chain, dim).
     now
         What `target` gives there.
+    stretch
+        How much longer the leaps of a chain are (chain, 1): those of a wider target.
 
     Returns
     -------
@@ -95,8 +102,9 @@ def step(
     Neal (2011), MCMC using Hamiltonian dynamics; Duane et al. (1987).
     """
     chains = len(q)
-    length = gait.step * float(rng.uniform(0.8, 1.2))
-    leaps = int(np.clip(round(ANGLE * float(rng.uniform(0.6, 1.2)) / length), 1, MOST))
+    usual = gait.step * float(rng.uniform(0.8, 1.2))
+    leaps = int(np.clip(round(ANGLE * float(rng.uniform(0.6, 1.2)) / usual), 1, MOST))
+    length = usual * stretch
     momentum = rng.standard_normal(q.shape)
     begun = now[0] - 0.5 * (momentum**2).sum(1)
     x, there = q, now
@@ -108,11 +116,11 @@ def step(
     gain = there[0] - 0.5 * (momentum**2).sum(1) - begun
     chance = np.exp(np.minimum(0.0, np.where(np.isfinite(gain), gain, -np.inf)))
     take = rng.random(chains) < chance
-    return np.where(take[:, None], x, q), _chosen(take, there, now), chance
+    return np.where(take[:, None], x, q), chosen(take, there, now), chance
 
 
-def _chosen(take: NDArray[np.bool_], new: Any, old: Any) -> Any:
+def chosen(take: NDArray[np.bool_], new: Any, old: Any) -> Any:
     """For each chain the new value or the old, through tuples of arrays."""
     if isinstance(new, tuple):
-        return tuple(_chosen(take, a, b) for a, b in zip(new, old, strict=True))
+        return tuple(chosen(take, a, b) for a, b in zip(new, old, strict=True))
     return np.where(take.reshape(-1, *[1] * (new.ndim - 1)), new, old)

@@ -27,6 +27,8 @@ SHARES = ("phi", "kappa")  # these lie between 0 and 1, and their logits are nor
 KINSHIP = (0.05, 0.99)  # between which kappa is told apart: all but one draw of its prior in a million
 _TINY = 1e-4  # per 1,000: what "without error" means
 _GAP = 0.006
+STUCK = 1.1  # R-hat above which chains sit in different wells
+LADDER = (1.0, 0.75, 0.55, 0.4, 0.28)  # how much the reports count on each rung
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +334,13 @@ class Model:
         gradient[:, :u] = by_scale[:, self.used] * self._slopes(s) - z
         return log, gradient, (root, mean)
 
+    def before(self, q: Array) -> tuple[Array, Array]:
+        """Log density and gradient of the positions before anything is reported."""
+        named, nu = self.used.size + self.loads, self.prior.freedom / 2
+        ell = q[:, named:]
+        slope = np.concatenate([-q[:, :named], -nu * (1 - np.exp(-ell))], axis=1)
+        return -0.5 * (q[:, :named] ** 2).sum(1) - nu * (ell + np.exp(-ell)).sum(1), slope
+
     def path(self, told: tuple[Array, Array], rng: np.random.Generator) -> Array:
         """One path of each chain (chain, year), drawn from what :meth:`density` tells of it."""
         root, mean = told
@@ -460,7 +469,8 @@ def sample(
 
     References
     ----------
-    Liu (1994), JASA 89, collapsed Gibbs; Neal (2011), Hamiltonian dynamics; Hoffman and Gelman (2014), JMLR 15.
+    Liu (1994), JASA 89, collapsed Gibbs; Neal (2011), Hamiltonian dynamics; Hoffman and Gelman (2014), JMLR 15; Geyer
+    (1991), parallel tempering.
     """
     with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # paths that fly off
         return _sample(design, reports, rng, chains, warmup, draws, most, ess_above, rhat_below, loaded, strict)
@@ -471,19 +481,53 @@ def _sample(
     ess_above: float, rhat_below: float, loaded: bool, strict: bool,
 ) -> Draws:  # fmt: skip
     m = Model(design, reports, loaded)
+    found = _run(m, rng, chains, warmup, draws, most, ess_above, rhat_below, (1.0,))
+    if found.rhat_max > STUCK:
+        # Chains in different wells: heated ones beside them carry them across.
+        found = _run(m, rng, chains, warmup, draws, most, ess_above, rhat_below, LADDER)
+    if strict and not (found.rhat_max < rhat_below * 1.005 and found.ess_min >= ess_above):
+        raise NotConverged(
+            f"The sampler did not settle after {found.draws // chains:,} draws of {chains} chains: R-hat"
+            f" {found.rhat_max:.3f}, effective draws {found.ess_min:,.0f} for {found.worst} (wanted: {ess_above:,.0f})."
+            " Ask for more draws, or look whether two sources that claim to be exact contradict each other."
+        )
+    return found
+
+
+def _run(
+    m: Model, rng: np.random.Generator, chains: int, warmup: int, draws: int, most: int, ess_above: float,
+    rhat_below: float, ladder: tuple[float, ...],
+) -> Draws:  # fmt: skip
+    """Chains, and for each of them one on every other rung of the ladder, where the reports count for less.
+
+    Neighbours of a ladder change places as the densities allow (Geyer 1991); the first rung alone is kept. Without a
+    ladder a run of chains that sit in different wells ends after its first round.
+    """
     prior, t, named = m.prior, m.t, m.used.size + m.loads
-    q = np.concatenate([0.7 * rng.standard_normal((chains, named)), 0.3 * rng.standard_normal((chains, t - 1))], axis=1)
+    heat = np.repeat(ladder, chains)
+    walkers = heat.size
+
+    def target(q: Array) -> tuple[Array, Array, Any]:
+        log, slope, told = m.density(q)
+        calm, level = m.before(q)
+        return _heated(heat, (calm, level, log - calm, slope - level, told))
+
+    q = np.concatenate(
+        [0.7 * rng.standard_normal((walkers, named)), 0.3 * rng.standard_normal((walkers, t - 1))], axis=1
+    )
     gait = Gait(0.5 * np.eye(m.dims))
     turns = [warmup // 6, warmup // 3, 2 * warmup // 3]  # when the gait is learnt from what was seen so far
     kept: dict[str, list[Array]] = {"rates": [], "q": []}
     accepted, at, wanted = 0.0, 0, draws
-    now = m.density(q)
+    now = target(q)
     while True:
-        q, now, chance = hamiltonian.step(q, now, m.density, gait, rng)
+        q, now, chance = hamiltonian.step(q, now, target, gait, rng, heat[:, None] ** -0.5)
+        if len(ladder) > 1:
+            q, now = _swapped(q, now, heat, chains, at % 2, rng)
         at += 1
         if at <= warmup:
             gait.learn(float(chance.mean()))
-            gait.seen.append(q)
+            gait.seen.append(q[:chains])
             if at in turns:
                 gait.reshape(named)
                 gait.restart()
@@ -491,9 +535,10 @@ def _sample(
                 gait.settle()
                 gait.seen.clear()
             continue
-        accepted += float(chance.mean())
-        kept["q"].append(q)
-        kept["rates"].append(m.path(now[2], rng))
+        accepted += float(chance[:chains].mean())
+        root, mean = now[2][4]
+        kept["q"].append(q[:chains])
+        kept["rates"].append(m.path((root[:chains], mean[:chains]), rng))
         if at - warmup < wanted:
             continue
         paths, places = np.stack(kept["rates"], 1), np.stack(kept["q"], 1)
@@ -502,26 +547,45 @@ def _sample(
         whole = rng.standard_normal((chains, wanted, len(NAMES)))
         whole[..., m.used] = z
         scales = natural(whole, prior)
-        labels = [str(y) for y in design.years] + [NAMES[k] for k in m.used] + [f"loading {e}" for e in range(m.loads)]
+        labels = [str(y) for y in m.design.years] + [NAMES[k] for k in m.used]
+        labels += [f"loading {e}" for e in range(m.loads)]
         watched = np.concatenate(
             [paths.transpose(2, 0, 1), np.stack([scales[NAMES[k]] for k in m.used]), loading.transpose(2, 0, 1)]
         )
         least = np.minimum(ess(watched), ess(watched, "tail"))
         hat, low = float(rhat(watched).max()), float(least.min())
-        if (hat < rhat_below and low >= ess_above) or wanted >= most:
+        if (hat < rhat_below and low >= ess_above) or wanted >= most or (hat > STUCK and len(ladder) == 1):
             break
         wanted = min(most, int(wanted * float(np.clip(1.15 * ess_above / max(low, 1.0), 1.3, 3.0))))
-    worst = labels[int(least.argmin())]
-    if strict and not (hat < rhat_below * 1.005 and low >= ess_above):
-        raise NotConverged(
-            f"The sampler did not settle after {wanted:,} draws of {chains} chains: R-hat {hat:.3f}, effective"
-            f" draws {low:,.0f} for {worst} (wanted: {ess_above:,.0f}). Ask for more draws, or look whether two"
-            " sources that claim to be exact contradict each other."
-        )
     return Draws(
-        rates=paths, scales=scales, loading=loading, draws=chains * wanted, rhat_max=hat, ess_min=low, worst=worst,
-        accepted=accepted / max(at - warmup, 1),
+        rates=paths, scales=scales, loading=loading, draws=chains * wanted, rhat_max=hat, ess_min=low,
+        worst=labels[int(least.argmin())], accepted=accepted / max(at - warmup, 1),
     )  # fmt: skip
+
+
+def _heated(heat: Array, parts: tuple[Array, Array, Array, Array, Any]) -> tuple[Array, Array, Any]:
+    """Density and gradient of each walker at its heat, from those of the prior and of the reports."""
+    calm, level, log, slope, _ = parts
+    return calm + heat * log, level + heat[:, None] * slope, parts
+
+
+def _swapped(
+    q: Array, now: tuple[Array, Array, Any], heat: Array, chains: int, first: int, rng: np.random.Generator
+) -> tuple[Array, tuple[Array, Array, Any]]:
+    """Neighbours on the ladder change places, where that leaves both densities as they are."""
+    log = now[2][2]
+    order = np.arange(heat.size)
+    for rung in range(first, heat.size // chains - 1, 2):
+        low, high = order[rung * chains : (rung + 1) * chains], order[(rung + 1) * chains : (rung + 2) * chains]
+        ratio = (heat[low] - heat[high]) * (log[high] - log[low])
+        take = np.log(rng.random(chains)) < ratio
+        low[take], high[take] = high[take].copy(), low[take].copy()
+    parts = _ordered(order, now[2])
+    return q[order], _heated(heat, parts)
+
+
+def _ordered(order: NDArray[np.int64], what: Any) -> Any:
+    return tuple(_ordered(order, part) for part in what) if isinstance(what, tuple) else what[order]
 
 
 def simulate(design: Design, rng: np.random.Generator, *, loaded: bool = True) -> tuple[Reports, dict[str, Any]]:

@@ -148,6 +148,9 @@ def test_as_of__nothing_later_is_visible_in_any_command(run, words):
         (("add", "no-such-file.csv"), "no-such-file.csv"),
         (("add", "."), "folder"),
         (("brief", "KAZ", "--format", "docx"), "html"),
+        (("brief",), "one of the two"),
+        (("brief", "KAZ", "--system", "eurasia"), "one of the two"),
+        (("brief", "--system", "eurasa"), "eurasia"),
         (("compile", "no-such-folder"), "folder"),
     ],
 )

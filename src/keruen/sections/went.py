@@ -371,7 +371,7 @@ def _contradiction(shown: list[dict[str, Any]], end: str, words: str) -> Parts |
         return None
     gap, code, low, high = max(pairs, key=lambda p: (p[0], p[1]))
     if gap < 0.5:
-        return ["The editions agree on every corridor shown."]
+        return ["Where two editions tell a corridor shown here, they agree."]
     return say(
         f"The editions lie farthest apart on {words}: {{high}} in {{a}}, {{low}} in {{b}}.",
         other=Said(places()[code].name, "name"),

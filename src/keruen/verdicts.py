@@ -68,14 +68,15 @@ def level(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
             holds = inside(r.value, r.low, r.high, args)
             sides.append(side(r, holds, _sentence(r, args, place, holds, unit), unit=unit))
         title = f"{what_of(args, place)}, {span(start, end)}"
-        points = [(x.name, x.value, x.holds) for x in sides if x.value is not None]
+        points: list[tuple[str, float | None, bool | None]] = [(x.name, x.value, x.holds) for x in sides]
         # Editions that were rewritten since are drawn, and do not vote.
         every = readings(day, args, place, start, end, hidden, every=True)
         told_ = [r for r in every if r.value is not None and not all(figures.carried(q) for q in r.rows)]
         voted = {x.name for x in sides}
         older = sorted((r for r in told_ if name_of(r) not in voted), key=lambda r: r.known, reverse=True)
         points += [(name_of(r), r.value, None) for r in older]
-        pictures = drawing("strip", title, unit, args, points=points[:9])
+        told_points = [p for p in points if p[1] is not None]
+        pictures = drawing("strip", title, unit, args, points=told_points[:9])
         return found(sides, pictures=pictures, lacking="" if sides else nobody(args, place, day, start, end))
 
     return each_of(args, one)

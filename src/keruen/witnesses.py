@@ -39,7 +39,7 @@ SURE = 0.9
 
 COVER = 0.6  # part of a span that figures must cover before their sign speaks for it
 WHOLE = 0.99  # part that they must cover before their sum does
-QUICK = {"draws": 50, "ess": 100}  # of the path behind a strict verdict, which only stands beside another
+QUICK: dict[str, Any] = {"draws": 50, "ess": 100}  # of the path behind a strict verdict, which only stands beside another
 EMPTY: Mapping[str, Any] = {}
 LINEAGES = {"un": "UN estimates", "national": "national statistics"}
 WITNESS = {"census": 0, "register": 0, "administrative": 0, "survey": 1, "estimate": 1, "model": 2, "press": 3,
@@ -260,7 +260,7 @@ class Day:
     def _path(self, place: str, only: tuple[str, ...], hidden: frozenset[str]) -> Paths:
         asked: dict[str, Any] = {"as_of": self.as_of, "strict": self.strict, "only": only, "seed": self.seed}
         if self.given is None and not hidden:
-            return reconcile(place, **asked, **(QUICK if self.strict else {}))  # type: ignore[no-any-return]
+            return reconcile(place, **(asked | QUICK if self.strict else asked))  # type: ignore[no-any-return]
         claims = self.evidence(place, ("net_migration", "immigration", "emigration"), stream="all", hidden=hidden)
         return reconcile(place, claims=claims.filter(pl.col("sex") == "all"), **asked)  # type: ignore[no-any-return]
 

@@ -39,7 +39,11 @@ SURE = 0.9
 
 COVER = 0.6  # part of a span that figures must cover before their sign speaks for it
 WHOLE = 0.99  # part that they must cover before their sum does
-QUICK: dict[str, Any] = {"draws": 50, "ess": 100}  # of the path behind a strict verdict, which only stands beside another
+ASKED = ("measure", "stream", "group", "definition", "status", "basis", "release", "projections")
+QUICK: dict[str, Any] = {
+    "draws": 50,
+    "ess": 100,
+}  # of the path behind a strict verdict, which only stands beside another
 EMPTY: Mapping[str, Any] = {}
 LINEAGES = {"un": "UN estimates", "national": "national statistics"}
 WITNESS = {"census": 0, "register": 0, "administrative": 0, "survey": 1, "estimate": 1, "model": 2, "press": 3,
@@ -381,7 +385,11 @@ def told(
 ) -> pl.DataFrame:
     """Claims about one quantity of a place, with the lineage that each belongs to."""
     asked = {"counterpart": counterpart, "stream": args.get("stream", "all")}
-    return voiced(day.evidence(place, args["measure"], **asked, hidden=hidden), args, counterpart)
+    key = ("told", place, counterpart, *(args.get(k) for k in ASKED), hidden)
+    table: pl.DataFrame = day.once(
+        key, lambda: voiced(day.evidence(place, args["measure"], **asked, hidden=hidden), args, counterpart)
+    )
+    return table
 
 
 def voiced(table: pl.DataFrame, args: Mapping[str, Any], counterpart: str | None) -> pl.DataFrame:
@@ -472,12 +480,12 @@ def readings_of(table: pl.DataFrame, measure: str, start: date, end: date) -> li
     exact_rows = table.filter((pl.col("start") == start) & (pl.col("end") == end)).sort("known", "id")
     got = {(r["_lineage"], r["release"]): _exact(r) for r in exact_rows.to_dicts()}
     window = pl.DataFrame({"start": [start], "end": [end]})
-    voice = dict(zip(table["release"].to_list(), table["_lineage"].to_list(), strict=True))
-    plain = table.filter(pl.col("value").is_not_null())
+    voice = {(r, d): who for r, d, who in table.select("release", "definition", "_lineage").iter_rows()}
+    plain = table.filter(pl.col("value").is_not_null() & (pl.col("start") < end) & (pl.col("end") > start))
     if (end.year - start.year) * 12 + end.month - start.month > 12 and len(plain):
         parts = {r["id"]: r for r in plain.to_dicts()}
         for r in sums(plain.drop("_lineage"), window).to_dicts():
-            key = (voice[r["release"]], r["release"])
+            key = (voice[r["release"], r["definition"]], r["release"])
             rows = tuple(parts[i] for i in r["derived_from"].split())
             got.setdefault(key, Reading(key[0], r["value"], None, None, rows, r["release"], "our sum of its years"))
     for (lineage, release), part in plain.group_by(["_lineage", "release"], maintain_order=True):

@@ -17,6 +17,7 @@ from keruen.errors import BadDate, ConceptError, MissingExtra, UnknownPlace
 from keruen.places import countries
 from keruen.provenance import releases
 from keruen.sections import paths, sure, tipped
+from keruen.sections.common import Asked
 from keruen.tipping import tipping
 from keruen.wording import Number, Picture, Said, about, exact, figure, say, span, walk
 
@@ -546,6 +547,46 @@ def test_when_it_tipped__comes_first_and_counts_its_draws(today):
     assert "stand on 100 draws" in text
     assert "Asked at the end of" in text
     assert "sources that came since" in text
+
+
+def paths_like(**shares):
+    """Draws of a path, so many of each kind: up in 2004, up in 2004 and down in 2013, up in 2022, none, always."""
+    years = np.arange(1988, 2025)
+    kinds = {
+        "up": np.where(years >= 2004, 2.0, -2.0),
+        "back": np.where((years >= 2004) & (years < 2013), 2.0, -2.0),
+        "young": np.where(years >= 2022, 2.0, -2.0),
+        "none": np.full(years.size, -2.0),
+        "always": np.full(years.size, 2.0),
+    }
+    rates = np.concatenate([np.tile(kinds[k], (n, 1)) for k, n in shares.items()])
+    rows = store.evidence("TKL", "net_migration").with_columns(part=pl.lit("lineage")).head(3).to_dicts()
+    posterior = SimpleNamespace(years=years, rates=rates)
+    return paths.Path(posterior, posterior, tipping((years, rates), 5, since=1990), rows)
+
+
+@pytest.mark.parametrize(
+    ("shares", "told", "word"),
+    [
+        ({"up": 97, "none": 3}, "has almost certainly turned .* since 1990 \\(97 percent\\), most often in 2004 \\(97 percent\\)\\.", "a lasting turn"),
+        ({"up": 20, "back": 60, "none": 20}, "has most likely turned .*; but around 2023 it was most likely sending people again", "a lasting turn"),
+        ({"up": 60, "back": 20, "none": 20}, "; in 20 percent of all draws|but around 2023", "a lasting turn"),
+        ({"none": 98, "always": 2}, "almost certainly seen no lasting turn .* \\(98 percent\\)\\.", "no lasting turn"),
+        ({"young": 70, "none": 30}, "has most likely begun to receive .* too short a time .* \\(70 percent\\)", "begun but not yet"),
+        ({"always": 80, "up": 20}, "was most likely receiving people by 1990 already \\(80 percent\\), and still is; 20 percent", "from the start"),
+        ({"always": 40, "none": 35, "up": 25}, "Whether .* is open: .* 25 percent, most often in 2004, none at all 35 percent and receiving all along 40 percent\\.", "from the start"),
+    ],
+)  # fmt: skip
+def test_headline__tells_every_kind_of_path(shares, told, word):
+    path = paths_like(**shares)
+    asked = Asked("TKL", "Tokelau", None, False)
+
+    def spelt(parts):
+        return "".join(p if isinstance(p, str) else p.text for p in parts)
+
+    assert re.search(told, spelt(tipped._headline(asked, path)))
+    assert word in spelt(paths.headword(path))
+    assert all(n.ids for n in walk(tipped._headline(asked, path)) if isinstance(n, Number))
 
 
 def test_when_it_tipped__nothing_is_said_without_claims():

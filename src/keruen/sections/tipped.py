@@ -105,18 +105,17 @@ def _headline(asked: Asked, path: Path) -> Parts:
             name=name, since=since, turned=chance(path, path.turned), year=Said(str(year)),
             p=chance(path, t.p_by_year[year]),
         )  # fmt: skip
-        if t.p_receiving[path.now] <= 0.2:
+        now, last = Said(str(int(t.years[path.now]))), float(t.p_receiving[path.now])
+        if last < 0.5:
             parts += say(
-                "; but around {now} it was most likely sending people again (chance of receiving: {last})",
-                now=Said(str(int(t.years[path.now]))), last=chance(path, float(t.p_receiving[path.now])),
+                f"; but around {{now}} it was {likely(1 - last)} sending people again (chance of receiving: {{last}})",
+                now=now, last=chance(path, last),
             )  # fmt: skip
         elif t.p_turned_back >= 0.15:
             parts += say("; in {back} of all draws it has turned back since", back=chance(path, t.p_turned_back))
-            if t.p_receiving[path.now] >= 0.8:
-                parts += say(
-                    ", though around {now} it was most likely receiving people ({last})",
-                    now=Said(str(int(t.years[path.now]))), last=chance(path, float(t.p_receiving[path.now])),
-                )  # fmt: skip
+            if last >= 0.8:
+                parts += say(", though around {now} it was most likely receiving people ({last})",
+                             now=now, last=chance(path, last))  # fmt: skip
         return [*parts, "."]
     if rest[leading] < 0.5:
         open_ends: list[Part | Parts] = []

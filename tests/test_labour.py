@@ -147,8 +147,10 @@ def calibration(sets, chains, warmup, draws, seed):
     d = design(2004, 2019)
     d = replace(d, anchors=tuple(a for a in d.anchors if a.key != "share"))
     z, values, reached = simulate(d, rng, sets)
-    kept, _ = fit(
-        d, rng=rng, observed=values, reached=reached, chains=chains, warmup=warmup, draws=draws, thin=10, together=1
+    kept, _ = next(
+        fit(
+            d, rng=rng, observed=values, reached=reached, chains=chains, warmup=warmup, draws=draws, thin=10, together=1
+        )
     )
     size = kept.shape[-1]
     flat = kept.reshape(sets, -1, size)
@@ -193,7 +195,7 @@ def test_simulator__calibration_of_three_hundred_data_sets():
 def test_fit__settles_on_the_full_design():
     d = design()
     begun = time.process_time()
-    z, accepted = fit(d, rng=np.random.default_rng(0), warmup=800, draws=1000, chains=64)
+    z, accepted = next(fit(d, rng=np.random.default_rng(0), warmup=800, draws=1000, chains=64))
     assert time.process_time() - begun < 12
     assert 0.2 < accepted < 0.8
     states = account(d, z[0].reshape(-1, z.shape[-1]))
@@ -415,7 +417,7 @@ def test_permits__without_a_regime_are_events_not_persons():
 def test_amnesty__larger_than_anybody_could_be():
     d = replace(design(), anchors=(anchor("amnesty", "regularised", 2006, 1e12, 0.03, regime="amnesty"),))
     with pytest.raises(ModelError, match="more than there can be"):
-        fit(d, rng=np.random.default_rng(0), chains=8, warmup=50, draws=50, together=1)
+        next(fit(d, rng=np.random.default_rng(0), chains=8, warmup=50, draws=50, together=1))
 
 
 def test_labour__words_it_does_not_know():

@@ -165,7 +165,7 @@ def test_sample__finds_a_correlated_gaussian_in_each_group():
         gap = z.reshape(2, 16, 3) - mean[:, None]
         return -0.5 * np.einsum("gci,ij,gcj->gc", gap, precision, gap).ravel()
 
-    kept, accepted = sample(log_density, 3, groups=2, chains=16, warmup=1500, draws=4000, thin=4, rng=rng)
+    kept, accepted = next(sample(log_density, 3, groups=2, chains=16, warmup=1500, draws=4000, thin=4, rng=rng))
     assert kept.shape == (2, 16, 1000, 3)
     assert 0.1 < accepted < 0.6
     for g in range(2):
@@ -177,11 +177,12 @@ def test_sample__finds_a_correlated_gaussian_in_each_group():
 
 def test_sample__nowhere_to_begin():
     with pytest.raises(NotConverged, match="no place of finite density"):
-        sample(lambda z: np.full(z.shape[0], -np.inf), 2, chains=4, rng=np.random.default_rng(0))
+        next(sample(lambda z: np.full(z.shape[0], -np.inf), 2, chains=4, rng=np.random.default_rng(0)))
 
 
 def test_sample__same_seed_same_draws():
     def once():
-        return sample(lambda z: -0.5 * (z**2).sum(1), 2, chains=4, warmup=50, draws=50, rng=np.random.default_rng(7))[0]
+        rng = np.random.default_rng(7)
+        return next(sample(lambda z: -0.5 * (z**2).sum(1), 2, chains=4, warmup=50, draws=50, rng=rng))[0]
 
     assert np.array_equal(once(), once())

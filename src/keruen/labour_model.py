@@ -6,7 +6,7 @@ exits compete as hazards. Permits are events, not persons. docs/labour.md has th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -277,6 +277,9 @@ class _Account:
         self.index = {p.name: i for i, p in enumerate(self.parameters)}
         self.segments, self.rules = _segments(design)
         self.steps = slice(len(self.parameters) - len(design.years) + 1, len(self.parameters))
+        named = self.parameters[: self.steps.start]
+        self.centre, self.width = np.array([[p.centre] for p in named]), np.array([[p.spread] for p in named])
+        self.logs, self.logits = ([i for i, p in enumerate(named) if p.kind == kind] for kind in ("log", "logit"))
         self.pairs = sorted({(s.rule, s.length) for s in self.segments})
         self.pair_of = np.array([self.pairs.index((s.rule, s.length)) for s in self.segments])
         self.year_of = np.array([s.year for s in self.segments])
@@ -292,9 +295,12 @@ class _Account:
         for k, s in enumerate(self.segments):
             self.spread[s.year, k] = 1.0
 
-    def value(self, z: Array, name: str) -> Array:
-        i = self.index[name]
-        return self.parameters[i].at(z[:, i])
+    def values(self, z: Array) -> dict[str, Array]:
+        """The named quantities of every draw: as each parameter's own `at`, but all of a kind at once."""
+        raw = self.centre + self.width * z[:, : self.steps.start].T
+        raw[self.logs] = np.exp(raw[self.logs])
+        raw[self.logits] = special.expit(raw[self.logits])
+        return dict(zip(self.index, raw, strict=False))
 
     def run(self, z: Array, counted: Mapping[str, tuple[Array, float]] | None = None) -> _Run:
         """The account for z (draw, size): everything that the anchors need, and no more.
@@ -303,7 +309,7 @@ class _Account:
         the share reached is that error in units of its size, and the share follows from the count: the same posterior
         in other coordinates, without the narrow ridge of stock times share.
         """
-        v = {p.name: p.at(z[:, i]) for i, p in enumerate(self.parameters[: self.steps.start])}
+        v = self.values(z)
         m, k = z.shape[0], len(self.segments)
         # A random walk about its own mean: the level is not tied to the sum of many steps.
         walk = self.walk @ z[:, self.steps].T
@@ -496,6 +502,7 @@ def _expected(compiled: _Account, z: Array, states: _Run | States) -> Array:
     """Logarithm (log-odds for shares) of what each anchor should read, (anchor, draw), before its own error."""
     design = compiled.design
     by_anchor = compiled.weights
+    v = states.v if isinstance(states, _Run) else compiled.values(z)
     registered = by_anchor @ (states.registered + states.certified)
     unregistered = by_anchor @ states.unregistered
     of = {"total": registered + unregistered, "registered": registered, "unregistered": unregistered}
@@ -514,17 +521,17 @@ def _expected(compiled: _Account, z: Array, states: _Run | States) -> Array:
                     f"The anchor {a.key} counts permits, but no permit regime with a duration covers its time. "
                     "Add the regime, or leave the permits out: events without a duration say nothing of persons."
                 )
-            per_year = compiled.value(z, f"{a.regime}.permits_per_person_year")
+            per_year = v[f"{a.regime}.permits_per_person_year"]
             x[i] = per_year * np.maximum(registered[i] - a.beside, 0.02 * registered[i])
         else:
             x[i] = of[a.of.removesuffix("_at_least")][i]
     y = np.log(x + 1e-9)
     if compiled.shared.any():
-        y += np.outer(compiled.shared, np.log(compiled.value(z, "part_share")))
+        y += np.outer(compiled.shared, np.log(v["part_share"]))
     if compiled.expert.any():
-        y += np.outer(compiled.expert, compiled.value(z, "expert_error"))
+        y += np.outer(compiled.expert, v["expert_error"])
     for i in compiled.shares:
-        y[i] = special.logit(compiled.value(z, "part_share"))
+        y[i] = special.logit(v["part_share"])
     return y
 
 
@@ -580,8 +587,8 @@ def fit(
     together: int = 8,
     observed: Array | None = None,
     reached: Array | None = None,
-) -> tuple[Array, float]:
-    """Posterior vectors (group, chain, draw, parameter) of a design; one group, or one for each column of `observed`.
+) -> Iterator[tuple[Array, float]]:
+    """Posterior vectors of a design; one group, or one for each column of `observed`.
 
     Parameters
     ----------
@@ -589,6 +596,10 @@ def fit(
         What to fit.
     observed, reached
         (anchor, group), data sets of :func:`simulate`, for calibration.
+
+    Yields
+    ------
+    Vectors (group, chain, draw, parameter), and the share of accepted steps; asked again, twice as many draws.
     """
     compiled = _Account(design)
     value, sd, bounded = _observed(design)
@@ -628,21 +639,20 @@ def fit(
     def spread(kernel: Callable[[Array, NDArray[np.intp]], Array], z: Array) -> Array:
         # Tables of more than some hundred draws leave the processor's cache and are ten times slower.
         group = np.arange(len(z)) // (len(z) // groups)
-        return np.concatenate(
-            [kernel(z[i : i + _AT_ONCE], group[i : i + _AT_ONCE]) for i in range(0, len(z), _AT_ONCE)]
-        )
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return np.concatenate(
+                [kernel(z[i : i + _AT_ONCE], group[i : i + _AT_ONCE]) for i in range(0, len(z), _AT_ONCE)]
+            )
+
+    def told(z: Array, own: NDArray[np.intp]) -> Array:
+        run, _ = compare(z, own)
+        for name, share in run.reached.items():
+            z[:, compiled.index[f"{name}.reached"]] = share
+        return z
 
     size = len(compiled.parameters)
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        kept, accepted = sample(
-            lambda z: spread(part, z), size, groups=groups, chains=chains, warmup=warmup, draws=draws, thin=thin,
-            reference=laplace(lambda z: spread(gaps, z), size, groups=groups),
-            together=together, rng=rng,
-        )  # fmt: skip
-        flat = kept.reshape(-1, size)
-        group = np.repeat(np.arange(groups), kept.shape[1] * kept.shape[2])
-        for i in range(0, len(flat), _AT_ONCE):
-            run, _ = compare(flat[i : i + _AT_ONCE], group[i : i + _AT_ONCE])
-            for name, share in run.reached.items():
-                flat[i : i + _AT_ONCE, compiled.index[f"{name}.reached"]] = share
-    return flat.reshape(kept.shape), accepted
+    for kept, accepted in sample(
+        lambda z: spread(part, z), size, groups=groups, chains=chains, warmup=warmup, draws=draws, thin=thin,
+        reference=laplace(lambda z: spread(gaps, z), size, groups=groups), together=together, rng=rng,
+    ):  # fmt: skip
+        yield spread(told, kept.reshape(-1, size).copy()).reshape(kept.shape), accepted

@@ -18,6 +18,7 @@ from keruen.places import places
 from keruen.provenance import definitions
 from keruen.sections.common import (
     COUNTED,
+    DRAWS,
     ROWS_SHOWN,
     YEARS_SHOWN,
     Asked,
@@ -53,6 +54,7 @@ from keruen.wording import (
 )
 
 RECKONING = "flows"
+TOLD = ("value", "lowest", "highest")
 WIDE = 1.5  # editions whose figures differ by more than this factor are told as a range
 
 
@@ -72,8 +74,8 @@ def _world(as_of: date | None) -> WorldFlows | None:
     """Flows of all places of the newest period that can be told."""
     for period in ("2015-2020", "2015-2019", "2010-2015"):
         with suppress(NoEvidence):
-            make = partial(flows_of, period, as_of=as_of)
-            return kept("flows", [period, as_of, stamp(None, as_of)], make)
+            make = partial(flows_of, period, as_of=as_of, draws=DRAWS)
+            return kept("flows", [period, as_of, DRAWS, stamp(None, as_of)], make)
     return None
 
 
@@ -108,7 +110,8 @@ def _flows(section: Section, asked: Asked) -> None:
             continue
         pair = [Said(asked.name, "name"), Said(places()[other].name, "name")]
         cells: list[Parts] = [[name] for name in (pair if row["direction"] == "out" else pair[::-1])]
-        cells += [[reckoned(RECKONING, round(row[k]), "persons", behind)] for k in ("value", "lowest", "highest")]
+        told = {k: reckoned(RECKONING, round(row[k]), "persons", behind) for k in (*TOLD, "low80", "high80")}
+        cells += [[told["value"]], [told["low80"], " to ", told["high80"]], [told["lowest"]], [told["highest"]]]
         lines.append(cells)
         largest.setdefault(row["direction"], _largest(row, behind))
     if not lines:
@@ -120,12 +123,12 @@ def _flows(section: Section, asked: Asked) -> None:
         table_of(
             say("The largest flows of {name}, {window}: people who lived elsewhere at its end, by Keruen's estimate",
                 name=Said(asked.name, "name"), window=window_of(start, end)),
-            [["From"], ["To"], ["Newest edition"], ["Lowest edition"], ["Highest edition"]],
+            [["From"], ["To"], ["Newest edition"], ["80% of its draws"], ["Lowest edition"], ["Highest edition"]],
             lines,
             ["By edition: ", *listed([edition_of(k) for k in editions]),
-             ". Estimated from stocks by birthplace, births and deaths by pseudo-Bayes (Azose and Raftery). The range "
-             "is that of the editions; no draws were made here, and keruen flows makes them. A transition of people is "
-             "not a movement in a register, and does not add up with one."],
+             ". Estimated from stocks by birthplace, births and deaths by pseudo-Bayes (Azose and Raftery). ",
+             Said(str(DRAWS)), " draws tell what past revisions of stocks and vital events leave open. A transition of "
+             "people is not a movement in a register, and does not add up with one."],
         ),
     )  # fmt: skip
     newest = found.rows(asked.code).filter(pl.col("release") == editions[-1])

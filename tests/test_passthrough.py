@@ -135,6 +135,22 @@ def test_panel__needs_two_years_in_a_row():
 # ---------------------------------------------------------------- the sampler
 
 
+def test_turbulence__steps_and_trades_keep_the_law_of_a_walk_without_data():
+    rng = np.random.default_rng(0)
+    walk = turbulence.Turbulence(np.array([[True] * 12, [False] * 12]), np.zeros((2, 12)), 0.8, 0.25)
+    none, base, variance = np.zeros((2, 12)), np.full(2, 0.1), np.full(2, 0.1)
+    seen = []
+    for _ in range(8000):
+        walk.step(none, none, rng)
+        before = base[0] * np.exp(walk.log[0, 0])
+        base, variance = walk.trade(base, variance, np.zeros(2, int), 0.1, rng)
+        assert base[0] * np.exp(walk.log[0, 0]) == pytest.approx(before)  # what the data see has not moved
+        seen.append((walk.log[0, 0], walk.log[0, -1]))
+    spread = 0.5 / np.sqrt(1 - 0.8**2)
+    np.testing.assert_allclose(np.std(seen, axis=0), spread, rtol=0.12)
+    assert (walk.log[1] == 0).all()
+
+
 def test_fit__finds_known_elasticities(model):
     mean = model.draws["mean"]
     low, high = np.quantile(mean, [0.01, 0.99], axis=0)

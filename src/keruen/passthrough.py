@@ -359,11 +359,11 @@ def shocked(
 
 
 def _settled(past: Panel, draws: int, seed: int) -> Elasticities:
-    """A fit; where few years make the chains slow, a second one three times as long."""
+    """A fit; where few years make the chains slow, a second one twice as long."""
     try:
         return fit(past, draws=draws, seed=seed)
     except NotConverged:
-        return fit(past, draws=3 * draws, warm=2 * draws, seed=seed)
+        return fit(past, draws=2 * draws, warm=draws, seed=seed)
 
 
 def shock(
@@ -397,7 +397,7 @@ def shock(
     as_of, seed
         As everywhere.
     draws
-        Kept of each of four chains. If these do not settle, a second run three times as long must, or it raises.
+        Kept of each of four chains. If these do not settle, a second run twice as long must, or it raises.
     data
         From :func:`world`, to fetch it once for several shocks.
 

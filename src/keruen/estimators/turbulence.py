@@ -99,10 +99,14 @@ class Turbulence:
         slope = np.where(self.later, 1 - phi, np.sqrt(1 - phi**2)) * self.alive
         new = np.where(self.later, self.log - phi * before, np.sqrt(1 - phi**2) * self.log) * self.alive
         for k in np.flatnonzero(self.alive.any(axis=1)):
-            sharp = (slope[k] ** 2).sum() / self.variance
-            by = -((slope[k] * new[k]).sum() / self.variance + 1) / sharp + rng.standard_normal() / np.sqrt(sharp)
-            if np.log(rng.random()) < base[k] * (1 - np.exp(-by)) / prior:  # all but this is in the proposal
-                self.log[k] += by * self.alive[k]
-                base = np.where(np.arange(2) == k, base * np.exp(-by), base)
-                variance = np.where(group == k, variance * np.exp(-by), variance)
+            tilt, bend = (slope[k] * new[k]).sum() / self.variance, (slope[k] ** 2).sum() / self.variance
+            level = 0.0
+            for reach in (0.2, 0.6, 2.0, 2.0):  # narrow where many years tell the level, wide where the prior does
+                to = level + reach * rng.standard_normal()
+                gain = -(tilt + 1) * (to - level) - bend / 2 * (to**2 - level**2)
+                gain += base[k] / prior * (np.exp(-level) - np.exp(-to))
+                level = to if np.log(rng.random()) < gain else level
+            self.log[k] += level * self.alive[k]
+            base = np.where(np.arange(2) == k, base * np.exp(-level), base)
+            variance = np.where(group == k, variance * np.exp(-level), variance)
         return base, variance

@@ -386,7 +386,7 @@ def fit(
         "outlying": np.array([m["outlying"] for m in made]),
         "noise": np.log([_noise(m)[:, kinds] for m in made]),
     }
-    found = diagnose(told, rhat_below=1.05, ess_above=100, strict=check)
+    found = diagnose(told, rhat_below=1.05, ess_above=60, strict=check)
     diagnostics = pl.DataFrame(found.table, schema=["parameter", "rhat", "ess_bulk", "ess_tail"], orient="row")
     theta = np.concatenate([m["theta"] for m in made])
     joined = {k: np.concatenate([m[k] for m in made]) for k in made[0] if k != "far"}

@@ -147,6 +147,7 @@ def test_article__the_strict_verdict_stands_beside_those_that_rest_on_a_lag(arti
                 assert v.strict is not None
                 assert not any(f.lag for f in v.strict.findings), r.statement.id
     assert article.row("8").then.strict.verdict == UNDETERMINED
+    assert article.row("17").now.strict.verdict == UNDETERMINED  # product and remittances follow a lag
 
 
 def test_article__page_and_plain_data_tell_all_of_it(article):

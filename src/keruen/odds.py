@@ -287,6 +287,7 @@ def _held(values: Array, args: Mapping[str, Any]) -> NDArray[np.bool_]:
     return np.asarray((x >= args.get("low", -np.inf)) & (x <= args.get("high", np.inf)))
 
 
+NOT_STRICT = "Product and remittances are known by a publication lag, so leverage has no strict form."
 HOW = {"mean": "the mean", "every": "every year", "any": "any year",
        "rises": "the change from the first year to the last", "multiplies": "the last year over the first"}  # fmt: skip
 
@@ -422,6 +423,9 @@ def _labour_rows(day: Day, seen: Labour) -> list[dict[str, Any]]:
 
 
 def _probability_of_leverage(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
+    if day.strict:
+        return found(lacking=NOT_STRICT)
+
     def drawn(place: str, year: int) -> tuple[Array, list[dict[str, Any]], tuple[str, ...]] | str:
         try:
             held = day.leverage(args["holder"], args["place"], year)
@@ -472,6 +476,8 @@ def _probability_of_leverage(day: Day, args: Mapping[str, Any], hidden: frozense
 
 def rank_of_leverage(day: Day, args: Mapping[str, Any]) -> Finding:
     """Rank by what a holder could take, over draws of rival editions of people and money."""
+    if day.strict:
+        return found(lacking=NOT_STRICT)
     peers = [p for p in peers_of(args) if p != args["holder"]]
     try:
         held = day.leverage(args["holder"], peers, args["start"].year)

@@ -288,7 +288,7 @@ def share(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
                 ": ", *told_reading(r, unit), " of ", *told_reading(match, unit), ", ",
                 made(float(both.value or 0), "percent", both.rows),
                 f" percent; {'fits' if holds else 'does not fit'} “",
-                Said(bounds_of(args, "percent")), " percent”.",
+                Said(bounds_of(args, "percent")), "”.",
             ]  # fmt: skip
             sides.append(side(both, holds, says, value=both.value, unit="percent"))
         title = f"{what_of(args, place)}: part of all"
@@ -586,7 +586,8 @@ def spread(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding
         factor = np.inf if opposite or low == 0 else max(abs(low), abs(high)) / min(abs(low), abs(high))
         rows = [row for r in every for row in r.rows]
         says: Parts = [
-            made(len(every), "figures", rows, text=str(len(every))), f" figures of {what_of(args, place)} for ",
+            made(len(every), "figures", rows, text=str(len(every))),
+            f" {plural(len(every), 'figure')} of {what_of(args, place)} for ",
             when_of(start, end),
             ": from ", made(low, unit, rows, words=True), " to ", made(high, unit, rows, words=True),
             f" {'' if unit == 'USD' else unit}",

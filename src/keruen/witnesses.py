@@ -581,9 +581,10 @@ def bounds_of(args: Mapping[str, Any], unit: str) -> str:
     low, high = args.get("low"), args.get("high")
     bare = unit in ("ratio", "per 1,000", "percent", "probability", "years", "rank")
     said = [figure(v, _digits(v)) if bare else exact(v, unit) for v in (low, high) if v is not None]
+    tail = " percent" if unit == "percent" else ""
     if low is not None and high is not None:
-        return f"between {said[0]} and {said[1]}"
-    return f"{said[0]} or more" if low is not None else f"{said[0]} or less"
+        return f"between {said[0]} and {said[1]}{tail}"
+    return f"{said[0]}{tail} or {'more' if low is not None else 'less'}"
 
 
 def _digits(value: float) -> int:
@@ -678,7 +679,7 @@ def said_of(measure: str) -> str:
 def what_of(args: Mapping[str, Any], place: str) -> str:
     """The quantity that a test asks about, in words."""
     said = said_of(args["measure"])
-    if args.get("stream", "all") not in ("all", "labour"):
+    if args.get("stream", "all") not in ("all", "labour", args["measure"]):
         said += f" ({args['stream'].replace('_', ' ')})"
     if args.get("group", "all") != "all":
         said += f", {args['group'].replace('=', ' ')},"

@@ -15,6 +15,7 @@ from keruen import figures, store
 from keruen.brief import brief, contents, contents_of_system, printed
 from keruen.errors import BadDate, ConceptError, MissingExtra, UnknownPlace
 from keruen.places import countries
+from keruen.places import system as members_of
 from keruen.provenance import releases
 from keruen.sections import paths, sure, tipped
 from keruen.sections.common import Asked
@@ -504,6 +505,22 @@ def test_system__every_place_and_every_number_has_claims():
     assert len(table["rows"]) == 3
     assert "figure-apart" in page
     assert "keruen brief --system south-caucasus" in page
+
+
+def test_system__who_cannot_be_told_is_named(monkeypatch):
+    from keruen.sections import system
+
+    real = system.path_or_fault
+    monkeypatch.setattr(system, "path_or_fault", lambda a: (None, True) if a.code == "GEO" else real(a))
+    answer, sections = system.of_system("South Caucasus", members_of("south-caucasus"), None, False)
+
+    def spelt(parts):
+        return "".join(p if isinstance(p, str) else p.text for p in parts)
+
+    assert "Of three places, " in spelt(answer[0])
+    assert "Georgia cannot be told" in spelt(answer[0])
+    table = next(b for b in sections[0]["blocks"] if b["kind"] == "table")
+    assert [spelt(row[1]) for row in table["rows"]][2] == "left out: the draws did not settle"
 
 
 def test_system__as_of_holds_nothing_later():

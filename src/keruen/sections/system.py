@@ -61,6 +61,7 @@ class One:
     asked: Asked
     net: Net | None
     path: Path | None
+    fault: bool
     then: Path | None
 
 
@@ -88,8 +89,8 @@ def of_system(
         if progress is not None:
             progress(p.code, done, len(members))
         asked = Asked(p.code, p.name, as_of, strict)
-        path, _ = path_or_fault(asked)
-        ones.append(One(asked, net_of(asked), path, settled(asked, earlier) if path is not None else None))
+        path, fault = path_or_fault(asked)
+        ones.append(One(asked, net_of(asked), path, fault, settled(asked, earlier) if path is not None else None))
     if progress is not None:
         progress("", len(members), len(members))
     sections = [
@@ -127,9 +128,12 @@ def _tipped(name: str, ones: Sequence[One], earlier: date) -> Section:
     ]
     if open_ones:
         pieces.append([*_names(open_ones), f" {plural(len(open_ones), 'is', 'are')} open"])
+    missing = [o for o in ones if o.path is None]
+    if missing:
+        pieces.append([*_names(missing), " cannot be told"])
     sentence = say(
         "Of {n} places, {pieces}.",
-        n=made(len(known), "places", rows, text=count(len(known))),
+        n=made(len(ones), "places", rows, text=count(len(ones))),
         pieces=_semicolons(pieces),
     )
     answers(told, sentence)
@@ -150,7 +154,8 @@ def _tipped(name: str, ones: Sequence[One], earlier: date) -> Section:
     for o in ones:
         label: Parts = [Said(o.asked.name, "name")]
         if o.path is None:
-            lines.append([label, [], [], [], *([[]] if before else [])])
+            why = "left out: the draws did not settle" if o.fault else "nobody reports"
+            lines.append([label, [why], [], [], *([[]] if before else [])])
             continue
         k = o.path.now
         year = int(o.path.tipped.years[k])
@@ -203,6 +208,8 @@ def _apart(ones: Sequence[One]) -> Section:
     thin = {code: p.thin for code, p in paths.items()}
     tables = {code: outlier(thin, code).filter(pl.col("year") >= SINCE) for code in thin}
     peaks = {code: table.sort("p_alone", descending=True).row(0, named=True) for code, table in tables.items()}
+    missing = [o for o in ones if o.path is None]
+    others = "of the places told here all others" if missing else "all others"
     first = max(peaks, key=lambda code: (peaks[code]["p_alone"], code))
     rows = [r for p in paths.values() for r in p.rows]
     union = replace(paths[first], rows=rows)
@@ -211,8 +218,10 @@ def _apart(ones: Sequence[One]) -> Section:
     if peak["p_alone"] >= 0.2:
         sentence = say(
             f"{{name}} stood apart most clearly around {{year}}: with a chance of {{p}} it alone "
-            f"{'received while all others sent' if up else 'sent while all others received'}.",
+            f"{f'received while {others} sent' if up else f'sent while {others} received'}"
+            f"{'; {missing} cannot be told' if missing else ''}.",
             name=Said(places()[first].name, "name"), year=Said(str(peak["year"])), p=chance(union, peak["p_alone"]),
+            missing=_names(missing),
         )  # fmt: skip
         answers(told, sentence)
     else:
@@ -235,8 +244,12 @@ def _apart(ones: Sequence[One]) -> Section:
             ["Chance, in percent, that a place's state is not that of the others"],
             [["Place"], ["Not the majority's, ", last_year], ["Alone, ", last_year], ["Alone, at its highest"]],
             lines,
-            ["Alone: it receives and every other sends, or the reverse. Draws of different places are taken as "
-             "independent."],
+            [
+                "Alone: it receives and every other sends, or the reverse. Draws of different places are taken as "
+                "independent.",
+                *([" Left out, for want of figures or because the draws did not settle: ", *_names(missing), "."]
+                  if missing else []),
+            ],
         ),
     )  # fmt: skip
     drawn(told, lambda: figures_tipping.apart(tables[first], first, thin))

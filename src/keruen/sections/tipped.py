@@ -60,7 +60,7 @@ def tipped_section(asked: Asked, path: Path | None, fault: bool = False) -> Sect
         if fault:
             says(told, ["When it tipped is left out: the draws did not settle, and a pretty wrong answer is none."])
         else:
-            says(told, unreported("net migration that a path could rest on", asked))
+            says(told, unreported("net migration and inhabitants, on which a path could rest,", asked))
             says(told, ["So nothing is said about a turn: what a model holds before any figure is no finding."])
         return told
     answers(told, _headline(asked, path))

@@ -353,7 +353,7 @@ def test_command__json_has_every_part_and_masses_add_to_one(monkeypatch, capsys)
     assert (told["place"], told["as_of"]) == ("TKM", "2018-05-03")
     assert told["diagnostics"]["ess_min"] >= 400
     assert {row["persistence"] for row in told["sensitivity"]} == {1, 3, 5, 6}
-    assert all(s.startswith("un-wpp") for s in told["sources"])
+    assert all(s.startswith(("un-wpp", "un-ims")) for s in told["sources"])
 
 
 def test_world__is_kept_by_the_ids_of_its_claims(home):

@@ -26,10 +26,11 @@ from keruen.places import places as all_places
 
 Array = NDArray[np.float64]
 
+NATURAL = ("births", "deaths")
 KINDS = ("mirror", "people counted twice", "stocks that change")
 SCHEMA: dict[str, Any] = {
     "kind": pl.String, "start": pl.Date, "end": pl.Date, "rate": pl.Float64, "sd": pl.Float64,
-    "derived_from": pl.List(pl.String), "convention": pl.String,
+    "derived_from": pl.List(pl.String), "releases": pl.List(pl.String), "convention": pl.String,
 }  # fmt: skip
 
 
@@ -154,6 +155,7 @@ def mirrors(
     table = by_year.filter(pl.Series(enough)).select(
         kind=pl.lit("mirror"), start=pl.date(pl.col("year"), 1, 1), end=pl.date(pl.col("year") + 1, 1, 1),
         rate=pl.Series(error), sd=pl.Series(sd), derived_from=pl.col("derived_from"),
+        releases=pl.col("derived_from").list.eval(pl.element().str.split(":").list.first()).list.unique().list.sort(),
         convention=pl.lit(f"its balance less its partners', who tell {told['part']:.0%} of its moves or more"),
     )  # fmt: skip
     return Mirrors(years, error, np.outer(sd, sd) * (0.9 * along + 0.1 * np.eye(len(sd))), table)
@@ -183,7 +185,7 @@ def residuals(code: str, years: NDArray[np.int64], people: Array, as_of: date | 
     )
     vital = _years_of(vital).sort("known", "release", "id", nulls_last=True)
     vital = vital.unique(["measure", "year"], keep="last", maintain_order=True)
-    by = {(m, y): (v, i) for m, y, v, i in vital.select("measure", "year", "value", "id").iter_rows()}
+    by = {(m, y): told for m, y, *told in vital.select("measure", "year", "value", "id", "release").iter_rows()}
     rows = []
     for (kind,), group in counts.group_by(["counted"], maintain_order=True):
         days = group.unique("start", keep="last", maintain_order=True).sort("start")
@@ -192,7 +194,7 @@ def residuals(code: str, years: NDArray[np.int64], people: Array, as_of: date | 
             span = range(a["start"].year, b["start"].year + 1)
             if not told["shortest"] <= length <= told["longest"] or a["start"].year < years[0] - 1:
                 continue
-            if any((m, y) not in by for m in ("births", "deaths") for y in span):
+            if any((m, y) not in by for m in NATURAL for y in span):
                 continue
             share = [_part_of_year(y, a["start"], b["start"]) for y in span]
             natural = sum(w * (by["births", y][0] - by["deaths", y][0]) for w, y in zip(share, span, strict=True))
@@ -203,7 +205,8 @@ def residuals(code: str, years: NDArray[np.int64], people: Array, as_of: date | 
                     "rate": (b["value"] - a["value"] - natural) / lived,
                     "sd": float(np.hypot(a["value"], b["value"]) * told["share"] / lived),
                     "derived_from": [a["id"], b["id"]]
-                    + [by[m, y][1] for m in ("births", "deaths") for y in span],
+                    + [by[m, y][1] for m in NATURAL for y in span],
+                    "releases": sorted({a["release"], b["release"], *(by[m, y][2] for m in NATURAL for y in span)}),
                     "convention": f"change between two censuses ({kind or 'kind not told'}), less births, plus deaths",
                 }
             )  # fmt: skip
@@ -275,9 +278,9 @@ def changes(
             {
                 "kind": "stocks that change", "start": start, "end": end, "rate": rate,
                 "sd": float(np.sqrt(told["floor"] ** 2 + (told["share"] * rate) ** 2 + apart**2)),
-                "derived_from": [],
-                "convention": "mean of " + ", ".join(sorted(r for r, _ in said))
-                + ": born abroad and here, less born here and abroad, both helped over their deaths",
+                "derived_from": [], "releases": sorted(r for r, _ in said),
+                "convention": "mean of editions: born abroad and here, less born here and abroad, both helped over"
+                " their deaths",
             }
         )  # fmt: skip
     return pl.DataFrame(rows, schema=SCHEMA)

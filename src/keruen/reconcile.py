@@ -107,7 +107,7 @@ class Posterior:
     def sources(self) -> list[str]:
         """Releases whose figures the posterior rests on."""
         used = self.claims.filter(pl.col("part").is_in(USED))["release"].unique().to_list()
-        beside = self.anchors["derived_from"].explode().drop_nulls().str.split(":").list.first().unique().to_list()
+        beside = self.anchors["releases"].explode().drop_nulls().unique().to_list()
         return sorted({*used, *beside})
 
 

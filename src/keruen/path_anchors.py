@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
@@ -20,13 +20,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from keruen import store
+from keruen import kept, snapshot, store
 from keruen.measurement import overlaps
 from keruen.places import places as all_places
+from keruen.provenance import releases
 
 Array = NDArray[np.float64]
 
 NATURAL = ("births", "deaths")
+FAMILY = "un-ims"
 KINDS = ("mirror", "people counted twice", "stocks that change")
 SCHEMA: dict[str, Any] = {
     "kind": pl.String, "start": pl.Date, "end": pl.Date, "rate": pl.Float64, "sd": pl.Float64,
@@ -218,38 +220,45 @@ def _part_of_year(year: int, start: date, end: date) -> float:
     return max((last - first).days, 0) / (date(year + 1, 1, 1) - date(year, 1, 1)).days
 
 
-@lru_cache(maxsize=8)
-def _stocks(as_of: date | None, strict: bool, stamp: str) -> pl.DataFrame:
-    """Per edition, place and day: people born abroad who live there, and people born there who live abroad."""
-    rows = store.evidence(
-        None, "stock", stream="all", sex="all", as_of=as_of, strict=strict, since=1985,
-        columns=["place", "counterpart", "basis", "age", "group", "start", "value", "release", "status"],
-    )  # fmt: skip
-    family = [r for r in rows["release"].unique().to_list() if r.startswith("un-ims")]
-    rows = rows.filter(
+@cache
+def _stocks(version: str) -> pl.DataFrame:
+    """Per edition, place and day: people born abroad who live there, and people born there who live abroad.
+
+    The packaged editions alone, a million rows: summed where they lie, for reading them takes 150 MB.
+    """
+    return kept.kept("stocks", [version], _counted)
+
+
+def _counted() -> pl.DataFrame:
+    family = [key for key, card in releases().items() if card.family == FAMILY]
+    rows = snapshot.scan(("stock",)).filter(
         pl.col("release").is_in(family)
+        & (pl.col("stream") == "all")
+        & (pl.col("sex") == "all")
         & (pl.col("age") == "all")
         & (pl.col("group") == "all")
+        & (pl.col("start") >= date(1985, 1, 1))
         & pl.col("value").is_not_null()
     )
-    inside = rows.filter(pl.col("counterpart").is_null()).select("release", "place", "start", inside="value")
+    inside = rows.filter(pl.col("counterpart").is_null()).select("release", "known", "place", "start", inside="value")
     abroad = (
         rows.filter(pl.col("counterpart").is_not_null() & ~pl.col("counterpart").str.starts_with("_"))
         .group_by("release", pl.col("counterpart").alias("place"), "start")
         .agg(abroad=pl.col("value").sum())
     )
-    return inside.join(abroad, on=["release", "place", "start"]).sort("place", "release", "start")
+    both = inside.collect(engine="streaming").join(abroad.collect(engine="streaming"), on=["release", "place", "start"])
+    return both.sort("place", "release", "start")
 
 
-def changes(
-    code: str, years: NDArray[np.int64], people: Array, as_of: date | None, strict: bool, stamp: str
-) -> pl.DataFrame:
+def changes(code: str, years: NDArray[np.int64], people: Array, as_of: date | None) -> pl.DataFrame:
     """Net migration as stocks would have it: those born abroad and here, less those born here and abroad, per 1,000.
 
     Both stocks are helped over their deaths, ``deaths`` a year. One row a window, the mean of the editions; its doubt
     grows with their disagreement and with the change itself: sources and definitions change along with people.
     """
-    table = _stocks(as_of, strict, stamp).filter(pl.col("place") == code)
+    table = _stocks(snapshot.manifest()["version"]).filter(pl.col("place") == code)
+    if as_of is not None:
+        table = table.filter(pl.col("known") <= as_of)
     told = doubts()["stock"]
     windows: dict[tuple[date, date], list[tuple[str, float]]] = {}
     for (release,), mine in table.group_by(["release"], maintain_order=True):

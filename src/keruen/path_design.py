@@ -581,7 +581,7 @@ def _anchored(
     if moved and asked.register_error is None:
         mirrored = path_anchors.mirrors(code, definition, moved, lived, asked.as_of, asked.strict)
     twice = path_anchors.residuals(code, years, people, asked.as_of, asked.strict)
-    stocks = path_anchors.changes(code, years, people, asked.as_of, asked.strict, kept.stamp(None, asked.as_of))
+    stocks = path_anchors.changes(code, years, people, asked.as_of)
     table = pl.concat([twice, stocks])
     inside = (pl.col("start").dt.year() >= int(years[0])) & (pl.col("end").dt.year() <= int(years[-1]) + 1)
     return mirrored, table.filter(inside)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from keruen import figures
+from keruen import figures, kept
 from keruen._version import __version__
 from keruen.errors import ConceptError
 from keruen.provenance import day
@@ -228,16 +229,21 @@ def audit(
             days[when, strict] = Day(when, strict, claims, dict(paths or {}), seed, tell)
         return days[when, strict]
 
-    rows = []
-    for s in about.statements:
-        if wanted and s.id not in wanted:
-            continue
+    def row(s: Statement) -> Row:
         tell(f"statement {s.id}")
         then, now = (_beside_strict(s, on(when), lambda when=when: on(when, True)) for when in (about.date, at))  # type: ignore[misc]
         turns = _turns(s, then, now, on)
         newer = tuple(r for r in now.releases if r not in then.releases) if then.verdict != now.verdict else ()
-        rows.append(Row(s, then, now, turns, newer))
-    return Audit(about, at, tuple(rows))
+        return Row(s, then, now, turns, newer)
+
+    chosen = [s for s in about.statements if not wanted or s.id in wanted]
+    if claims is not None or paths is not None:
+        return Audit(about, at, tuple(row(s) for s in chosen))
+    # A statement that was judged is found again while nothing it could rest on has changed.
+    evidence = kept.stamp()
+    return Audit(
+        about, at, tuple(kept.kept("audit", [s, about.date, at, seed, evidence], partial(row, s)) for s in chosen)
+    )
 
 
 def _beside_strict(s: Statement, ordinary: Day, strict: Callable[[], Day]) -> Verdict:

@@ -7,8 +7,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+import typer
 
-from keruen.cli import main
+from keruen.cli import app, main
+from keruen.cli.common import as_typed
 
 
 @pytest.fixture
@@ -160,6 +162,77 @@ def test_errors__name_the_remedy_and_end_with_2(run, words, said):
     assert out == ""
     assert said in err
     assert "Traceback" not in err
+
+
+def commands(group) -> dict:
+    """Every command by the words that call it."""
+    found = {}
+    for word, command in group.commands.items():
+        deeper = commands(command) if hasattr(command, "commands") else {(): command}
+        found |= {(word, *rest): at for rest, at in deeper.items()}
+    return found
+
+
+def test_errors__every_option_is_spelt_as_it_is_typed():
+    # No list of names to keep: whatever option a command has or gets, its keyword becomes that option.
+    line, seen = typer.main.get_command(app), 0
+    for words, command in commands(line).items():
+        for option in command.params:
+            if not option.opts[0].startswith("-"):
+                continue
+            flag = max(option.opts, key=len)
+            said = as_typed(f"Give {option.name}= or {option.name}=True, not ({option.name}='x y').", words, line)
+            assert said == f"Give {flag} or {flag}, not ({flag} 'x y').", words
+            seen += 1
+    assert seen > 100
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "said"),
+    [
+        (["flows", "KAZ"], "Say vital='un-wpp-2024' (--vital un-wpp-2024).", "Say --vital un-wpp-2024."),
+        (["flows", "KAZ"], "Name a folder: to='a.zarr' (--store a.zarr).", "Name a folder: --store a.zarr."),
+        (["brief"], "Say vital='x' (--vital x).", "Say vital='x'. In Python only: vital=."),
+        (["evidence", "KAZ"], "Take since=2001, until=None.", "Take --from 2001, no --to."),
+        (["shock", "RUS"], "Name receivers=['KAZ', 'TJK'].", "Name --receiver KAZ --receiver TJK."),
+        (["remittances", "TJK"], "Say share=(36, 38).", "Say --share 36 38."),
+        (["leverage"], "Take another year=.", "Take another --year."),
+        (["flows", "KAZ"], "Give births= and deaths=.", "Give births= and deaths=. In Python only: births=, deaths=."),
+        (["sql", "SELECT a FROM b WHERE c='d'"], "LINE 1: … WHERE c='d'", "LINE 1: … WHERE c='d'"),
+        (["evidence", "KAZ"], "See https://a.b/?sex=all&x=1 and f(sex='all').", "See https://a.b/?sex=all&x=1 and f(sex='all')."),
+    ],
+)  # fmt: skip
+def test_errors__speak_as_the_user_did(words, message, said):
+    assert as_typed(message, words, typer.main.get_command(app)) == said
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "never"),
+    [
+        (("flows", "KAZ", "--hindsight"), "--as-of 2018-05-03", "as_of="),
+        (("flows", "KAZ", "--method", "none"), "--method none", "method="),
+        (("leverage", "RUS", "--over", "TJK", "--year", "1850"), "another --year,", "year="),
+        (("brief",), "--system eurasia", "system="),
+        (("score-flows", "--by", "nothing"), "--by nothing", "by="),
+    ],
+)
+def test_errors__through_the_command_itself(run, words, said, never):
+    code, _, err = run(*words)
+    assert code == 2
+    assert said in err
+    assert never not in err
+
+
+def test_errors__of_a_file_name_the_option_and_leave_its_cells(run, tmp_path):
+    file = tmp_path / "mine.csv"
+    head = "place,measure,group,start,end,value,unit,source,publisher,url,licence,released\n"
+    file.write_text(
+        head + 'KAZ,net_migration,sort=Other,2005-01-01,2006-01-01,"1,234",persons,a,b,http://x.y,CC0,2007\n'
+    )
+    code, _, err = run("add", str(file))
+    assert code == 2
+    assert "--decimal . or --decimal ," in err
+    assert "In Python" not in err
 
 
 def test_out__refuses_to_overwrite_without_force(run, tmp_path):

@@ -236,3 +236,16 @@ def test_write_text__whole_and_never_over(tmp_path):
     with pytest.raises(OutputError, match="--force"):
         export.write_text("<b>", path)
     assert export.write_text("<b>", path, force=True).read_text() == "<b>"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_write__a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    held = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        export.write(pl.DataFrame({"place": ["KAZ"]}), pipe, force=True)
+        assert pipe.is_fifo()
+        assert b"KAZ" in os.read(held, 65536)
+    finally:
+        os.close(held)

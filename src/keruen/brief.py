@@ -223,7 +223,7 @@ def brief(
     if format == "pdf":
         need("typst", "pdf")  # before the long work
     if (place is None) == (system is None):
-        raise ConceptError("Ask for a place or for a system, one of the two: brief('KAZ') or brief(system='eurasia').")
+        raise ConceptError("Ask for a place or for a system (system='eurasia'), one of the two.")
     if place is None:
         return printed(contents_of_system(str(system), as_of, strict, command, progress), format)
     return printed(contents(place, as_of, strict, command), format)

@@ -362,7 +362,7 @@ def refuse(path: str | Path, *, force: bool = False) -> None:
             raise OutputError(f"The folder {target.parent} does not exist. Make it first, or choose another.")
         if target.exists() and not force:
             raise OutputError(
-                f"{target} is there already. Say --force (force=True) to replace it, or choose another name."
+                f"{target} is there already. Say force=True (--force) to replace it, or choose another name."
             )
     except (OSError, ValueError) as error:
         raise _failure(target, error) from error
@@ -372,6 +372,9 @@ def _put(target: Path, data: bytes) -> None:
     """Write a file whole or not at all."""
     draft: str | None = None
     try:
+        if target.exists() and not target.is_file():  # a pipe or a device is written to, never replaced by a file
+            target.write_bytes(data)
+            return
         fd, draft = tempfile.mkstemp(prefix=f".{target.name[:40]}-", dir=target.parent)
         with os.fdopen(fd, "wb") as f:
             f.write(data)

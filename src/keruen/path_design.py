@@ -198,9 +198,11 @@ def _population(
         rows = _residents(store.evidence(code, "population", sex="all", stream="all", as_of=as_of, strict=strict))
     if not len(rows):
         if strict:
+            name = one_place(code).name
             raise NoEvidence(
-                f"No population of {one_place(code).name} was known by {as_of}, and strict refuses a later one. "
-                "Give population= with your series, or ask without strict."
+                f"Nobody reported the population of {name} in an edition whose day is certain"
+                f"{'' if as_of is None else f' and not after {as_of}'}, and strict takes no other. "
+                "Give population= with your series, or strict=False."
             )
         later = store.evidence(code, "population", sex="all", stream="all").filter(~pl.col("own"))
         rows = _residents(later)

@@ -11,7 +11,7 @@ import typer
 
 from keruen._version import __version__
 from keruen.cli import audit, evidence, flows, labour, lists, own, remittances, say, tipping  # noqa: F401 — importing a room's commands registers them
-from keruen.cli.common import app
+from keruen.cli.common import app, as_typed
 from keruen.errors import KeruenError
 
 
@@ -46,7 +46,10 @@ def main() -> None:
     try:
         app(prog_name="keruen")
     except KeruenError as error:
-        print(f"keruen: {error}", file=sys.stderr)
+        # Cells of a table may look like keywords: where an error lists faults of a file, only options are rewritten.
+        listed = hasattr(error, "faults")
+        said = as_typed(str(error), sys.argv[1:], typer.main.get_command(app), told=not listed)
+        print(f"keruen: {said}", file=sys.stderr)
         raise SystemExit(2) from None
     except BrokenPipeError:
         # The reader of our output went away (head, less): that is its right.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
+import shlex
 import sys
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -51,9 +55,61 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell on standard
 
 def command_line() -> str:
     """The command as it was typed, for the foot of what it writes."""
-    import shlex
-
     return shlex.join(["keruen", *sys.argv[1:]])
+
+
+_VALUE = r"""'[^']*'|"[^"]*"|\[[^][]*\]|\([^()]*\)|-?\d+(?:\.\d+)?|…|\w+(?:\.\w+)*(?:\([^()]*\))?|"""
+_KEYWORD = re.compile(rf"(?<![\w.&?/-])(?<!\w\()([a-z_]+)=(?!=)({_VALUE})( \(--[a-z][^()]*\))?")
+
+
+def as_typed(message: str, words: Sequence[str], command: Any, told: bool = True) -> str:
+    """A message that spells its remedies as Python does, in the spelling of the command that was typed.
+
+    Functions name their arguments, ``decimal='.'``; who typed ``keruen add`` needs ``--decimal .``. What the command
+    has no option for stays as it is, and a last sentence says so. What the user typed is never rewritten.
+
+    Parameters
+    ----------
+    message
+        What went wrong and what to do.
+    words
+        What was typed after ``keruen``.
+    command
+        The command line: its options are looked up, never listed here.
+    told
+        Whether to say what only Python can be asked for.
+    """
+    for word in words:
+        command = getattr(command, "commands", {}).get(word, command)
+    known = {p.name: p for p in command.params if p.opts[0].startswith("-")}
+    flags = {flag for option in known.values() for flag in option.opts}
+    only: list[str] = []
+
+    def spelt(found: re.Match[str]) -> str:
+        name, value, typed = found.groups()
+        if any(f"{name}={value}" in word for word in words):
+            return found[0]
+        if typed and typed[2:-1].split()[0] in flags:
+            return typed[2:-1]
+        option = known.get(name) or known.get(name.removesuffix("s"))
+        if option is None:
+            only.append(f"{name}=")
+            return f"{name}={value}"
+        flag: str = max(option.opts, key=len)
+        try:
+            given = ast.literal_eval(value) if value else ""
+        except (SyntaxError, ValueError):
+            given = value
+        if given is False or given is None:
+            return f"no {flag}"
+        if given is True or given == "":
+            return flag
+        each = list(given) if isinstance(given, list | tuple) else [given]
+        quoted = [shlex.quote(str(g)) if g != "…" else "…" for g in each]
+        return " ".join(f"{flag} {g}" for g in quoted) if option.multiple else f"{flag} {' '.join(quoted)}"
+
+    message = _KEYWORD.sub(spelt, message)
+    return f"{message} In Python only: {', '.join(dict.fromkeys(only))}." if only and told else message
 
 
 def plain(value: Any) -> Any:

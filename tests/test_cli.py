@@ -1,6 +1,7 @@
 """The commands as a user types them: JSON alone on standard output, errors without a traceback, exit code 2."""
 
 import json
+import re
 import subprocess
 import sys
 from datetime import date
@@ -124,6 +125,7 @@ def test_sources__every_release_with_licence_date_and_rows(ask):
     [
         ("evidence", "KAZ"), ("evidence", "KAZ", "--measure", "stock"), ("disagree", "KAZ"), ("compare", "KAZ", "UZB"),
         ("corridor", "KAZ", "RUS"), ("revisions",), ("sources",), ("evidence", "KAZ", "--measure", "population"),
+        ("events", "KAZ"), ("streams", "KAZ"), ("remittances", "TJK"),
     ],
 )  # fmt: skip
 def test_as_of__nothing_later_is_visible_in_any_command(run, words):
@@ -131,6 +133,10 @@ def test_as_of__nothing_later_is_visible_in_any_command(run, words):
     assert code == 0, err
     for later in ("un-wpp-2019", "un-wpp-2022", "un-wpp-2024", "un-ims-2019", "un-ims-2020", "un-ims-2024"):
         assert later not in out
+    days = re.findall(r'"known": "([0-9-]{10})"', out)
+    assert max(days, default="") <= "2018-05-03"
+    if words[0] in ("evidence", "disagree", "events", "streams"):
+        assert days or "population" in words
 
 
 @pytest.mark.parametrize(
@@ -254,6 +260,22 @@ def test_out__every_format(run, tmp_path, suffix):
     assert code == 0, err
     assert out == ""
     assert path.stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("words", "columns"),
+    [
+        (("compare", "KAZ", "UZB"), {"newest_persons", "lowest_persons", "highest_persons"}),
+        (("corridor", "KAZ", "RUS"), {"sent_persons", "received_persons", "ratio"}),
+        (("disagree", "KAZ"), {"value_persons", "lowest_persons", "highest_persons"}),
+        (("revisions", "--measure", "births"), {"mean_abs_change_persons", "mean_abs_rate_per_1000_person_years"}),
+        (("remittances", "TJK"), {"value_usd", "share_gdp_percent"}),
+    ],
+)
+def test_formats__units_stand_in_the_names_of_columns(run, words, columns):
+    code, out, err = run(*words, "--format", "csv")
+    assert code == 0, err
+    assert columns <= set(out.splitlines()[0].split(","))
 
 
 def test_commands__end_quietly_when_the_reader_goes_away(home):

@@ -57,6 +57,21 @@ def test_with_units__names_are_words():
     assert export.with_units(pl.DataFrame({"place": ["KAZ"]})).columns == ["place"]
 
 
+def test_with_units__columns_of_several_units_and_their_intervals(tmp_path):
+    frame = pl.DataFrame({"total": [2.0], "total_low80": [1.0], "ratio": [0.5], "value": [3.0], "unit": ["USD"]})
+    units = {"total": "persons", "absent": "percent"}
+    wanted = ["total_persons", "total_low80_persons", "ratio", "value_USD"]
+    assert export.with_units(frame, units).columns == wanted
+    export.write(frame, tmp_path / "a.csv", meta=META, units=units)
+    told = json.loads((tmp_path / "a.csv-metadata.json").read_text())["tableSchema"]["columns"]
+    assert [c["name"] for c in told] == wanted
+    assert [c.get("unit") for c in told] == ["persons", "persons", None, "USD"]
+    raw = export.table(frame, "parquet", units=units)
+    assert json.loads(pl.read_parquet_metadata(io.BytesIO(raw))["keruen"])["units"] == {
+        "total_persons": "persons", "total_low80_persons": "persons", "value_USD": "USD",
+    }  # fmt: skip
+
+
 def test_csv__formulas_are_escaped_and_numbers_are_not():
     lines = export.table(evil(), "csv").decode()
     table = pl.read_csv(io.StringIO(lines))

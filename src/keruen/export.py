@@ -29,7 +29,8 @@ SUFFIXES = {
     ".csv": "csv", ".xlsx": "xlsx", ".parquet": "parquet", ".json": "json", ".bib": "bibtex", ".bibtex": "bibtex",
 }  # fmt: skip
 FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
-VALUES = ("value", "low", "high")
+VALUES = ("value", "low", "high", "newest", "lowest", "highest")
+INTERVAL = re.compile(r"_(low|high)\d+$")
 EXCEL_ROWS = 1_048_575
 EXCEL_TEXT = 32_767
 EXCEL_FIRST_DAY = date(1900, 3, 1)  # before it, Excel's calendar has a day that never was
@@ -42,6 +43,7 @@ def write(
     format: str | None = None,
     force: bool = False,
     meta: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a table to a file.
 
@@ -58,6 +60,8 @@ def write(
     meta
         What else the file should tell of itself, above all the ``command`` that made it. The versions of the package
         and of the snapshot are added.
+    units
+        Units of columns, see :func:`with_units`.
 
     Returns
     -------
@@ -73,11 +77,11 @@ def write(
     target = Path(path)
     kind = _format(target, format)
     refuse(target, force=force)
-    files = {target: table(frame, kind, meta=meta)}
+    files = {target: table(frame, kind, meta=meta, units=units)}
     if kind == "csv" and meta is not None:
         beside = target.with_name(f"{target.name}-metadata.json")
         refuse(beside, force=force)
-        files = {beside: _csvw(frame, target.name, meta)} | files
+        files = {beside: _csvw(frame, target.name, meta, units)} | files
     for name, data in files.items():
         _put(name, data)
     return target
@@ -107,7 +111,13 @@ def write_bytes(content: bytes, path: str | Path, *, force: bool = False) -> Pat
     return Path(path)
 
 
-def table(frame: pl.DataFrame, format: str, *, meta: Mapping[str, str] | None = None) -> bytes:
+def table(
+    frame: pl.DataFrame,
+    format: str,
+    *,
+    meta: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+) -> bytes:
     """A table as the bytes of a file.
 
     Examples
@@ -122,35 +132,55 @@ def table(frame: pl.DataFrame, format: str, *, meta: Mapping[str, str] | None = 
     if format == "json":
         return _json(frame, meta)
     if format == "parquet":
-        return _parquet(frame, meta)
+        return _parquet(frame, meta, units)
     if format == "xlsx":
-        return _xlsx(frame, meta)
-    return _flat(with_units(frame)).write_csv().encode()
+        return _xlsx(frame, meta, units)
+    return _flat(with_units(frame, units)).write_csv().encode()
 
 
 # ---------------------------------------------------------------- what goes into a table
 
 
-def with_units(frame: pl.DataFrame) -> pl.DataFrame:
+def with_units(frame: pl.DataFrame, units: Mapping[str, str] | None = None) -> pl.DataFrame:
     """A table whose columns of values are named by their unit, where all rows have one; else it has a column ``unit``.
+
+    Parameters
+    ----------
+    frame
+        Any table.
+    units
+        Units of columns that have one of their own; the ends of an interval (``total_low80``) go with their column.
 
     Examples
     --------
     >>> with_units(pl.DataFrame({"measure": ["births", "gdp"], "value": [1.0, 2.0]})).columns
     ['measure', 'value', 'unit']
+    >>> with_units(pl.DataFrame({"total": [2.0], "total_low80": [1.0]}), {"total": "persons"}).columns
+    ['total_persons', 'total_low80_persons']
     """
-    if not set(VALUES) & set(frame.columns):
-        return frame
+    bare, each = _unit_each(frame, units)
+    return bare.rename(
+        {c: f"{c}_{re.sub(r'[^a-zA-Z0-9]+', '_', unit.replace(',', '')).strip('_')}" for c, unit in each.items()}
+    )
+
+
+def _unit_each(frame: pl.DataFrame, units: Mapping[str, str] | None) -> tuple[pl.DataFrame, dict[str, str]]:
+    """A table without a needless column ``unit``, and the unit of every column that has just one."""
+    told = units or {}
+    own = {c: told.get(c, told.get(INTERVAL.sub("", c), "")) for c in frame.columns}
+    each = {c: unit for c, unit in own.items() if unit}
+    values = [c for c in VALUES if c in frame.columns and c not in each]
+    if not values:
+        return frame, each
     if "unit" not in frame.columns:
         if "measure" not in frame.columns:
-            return frame
-        unit = {m.name: m.unit for m in measures().values()}
-        frame = frame.with_columns(unit=pl.col("measure").replace_strict(unit, default=None, return_dtype=pl.String))
-    units = frame["unit"].unique().to_list()
-    if len(units) != 1 or units[0] is None:
-        return frame
-    word = re.sub(r"\W+", "_", units[0].replace(",", "")).strip("_")
-    return frame.rename({c: f"{c}_{word}" for c in VALUES if c in frame.columns}).drop("unit")
+            return frame, each
+        of = {m.name: m.unit for m in measures().values()}
+        frame = frame.with_columns(unit=pl.col("measure").replace_strict(of, default=None, return_dtype=pl.String))
+    found = frame["unit"].unique().to_list()
+    if len(found) != 1 or found[0] is None:
+        return frame, each
+    return frame.drop("unit"), each | dict.fromkeys(values, str(found[0]))
 
 
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:
@@ -235,10 +265,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _parquet(frame: pl.DataFrame, meta: Mapping[str, str] | None) -> bytes:
-    named = with_units(frame)
+def _parquet(frame: pl.DataFrame, meta: Mapping[str, str] | None, units: Mapping[str, str] | None) -> bytes:
+    named = with_units(frame, units)
     kinds = {c: t for c, t in named.schema.items() if isinstance(t, pl.Categorical | pl.Enum)}
-    told = _told(meta) | {"units": _units(frame, named), "sources": _sources(frame)}
+    told = _told(meta) | {"units": _units(frame, named, units), "sources": _sources(frame)}
     buffer = io.BytesIO()
     named.with_columns(pl.col(c).cast(pl.String) for c in kinds).write_parquet(
         buffer, compression="zstd", metadata={"keruen": json.dumps(told, ensure_ascii=False)}
@@ -246,32 +276,30 @@ def _parquet(frame: pl.DataFrame, meta: Mapping[str, str] | None) -> bytes:
     return buffer.getvalue()
 
 
-def _units(frame: pl.DataFrame, named: pl.DataFrame) -> dict[str, str]:
+def _units(frame: pl.DataFrame, named: pl.DataFrame, units: Mapping[str, str] | None) -> dict[str, str]:
     """The unit of every column of values, or where to look for it."""
-    gone = [c for c in VALUES if c in frame.columns and c not in named.columns]
-    if gone:
-        unit = frame["unit"][0] if "unit" in frame.columns else measures()[frame["measure"][0]].unit
-        return {new: unit for new in named.columns if new not in frame.columns}
-    return {c: "see the column unit" for c in VALUES if c in named.columns and "unit" in named.columns}
+    bare, each = _unit_each(frame, units)
+    told = {new: each[old] for old, new in zip(bare.columns, named.columns, strict=True) if old in each}
+    return told | {c: "see the column unit" for c in VALUES if c in named.columns and "unit" in named.columns}
 
 
-def _csvw(frame: pl.DataFrame, name: str, meta: Mapping[str, str]) -> bytes:
-    named = with_units(frame)
-    units = _units(frame, named)
+def _csvw(frame: pl.DataFrame, name: str, meta: Mapping[str, str], units: Mapping[str, str] | None) -> bytes:
+    named = with_units(frame, units)
+    of = _units(frame, named, units)
     told = {
         "@context": "http://www.w3.org/ns/csvw",
         "url": name,
         "keruen": _told(meta),
         "sources": _sources(frame),
-        "tableSchema": {"columns": [{"name": c} | ({"unit": units[c]} if c in units else {}) for c in named.columns]},
+        "tableSchema": {"columns": [{"name": c} | ({"unit": of[c]} if c in of else {}) for c in named.columns]},
     }
     return (json.dumps(told, ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def _xlsx(frame: pl.DataFrame, meta: Mapping[str, str] | None) -> bytes:
+def _xlsx(frame: pl.DataFrame, meta: Mapping[str, str] | None, units: Mapping[str, str] | None) -> bytes:
     import xlsxwriter
 
-    flat = _flat(with_units(frame))
+    flat = _flat(with_units(frame, units))
     if len(flat) > EXCEL_ROWS:
         raise OutputError(
             f"Excel holds {EXCEL_ROWS:,} rows, the table has {len(flat):,}. Write CSV or Parquet, or ask for less."

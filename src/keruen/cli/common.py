@@ -141,13 +141,14 @@ def give(
     format: str | None = None,
     out: Path | None = None,
     force: bool = False,
+    units: dict[str, str] | None = None,
 ) -> None:
     """Hand a table over as the user asked: to a file, as JSON, as bytes of a format, or printed."""
     from keruen import export
 
     meta = {"command": command_line()}
     if out is not None:
-        export.write(frame, out, format=format or ("json" if as_json else None), force=force, meta=meta)
+        export.write(frame, out, format=format or ("json" if as_json else None), force=force, meta=meta, units=units)
         print(f"{out}: {len(frame)} rows.", file=sys.stderr)
     elif as_json and told is not None:
         say_json(told)
@@ -156,7 +157,7 @@ def give(
     elif format is not None:
         if format == "xlsx" and sys.stdout.isatty():
             raise OutputError("An Excel file cannot be shown here. Name a file: --out table.xlsx.")
-        sys.stdout.buffer.write(export.table(frame, format, meta=meta))
+        sys.stdout.buffer.write(export.table(frame, format, meta=meta, units=units))
     else:
         show_table(frame.select(c for c in show if c in frame.columns))
 

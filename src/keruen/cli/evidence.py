@@ -142,6 +142,7 @@ def revisions(
     `keruen revisions --place KAZ --table moves --out moves.csv`
     """
     from keruen.disagreement import revisions
+    from keruen.vocabulary import measures
 
     found = revisions(measure, family=family, place=place, as_of=as_of)
     chosen = {"ranking": found.ranking.head(top), "moves": found.moves, "errors": found.errors}
@@ -156,7 +157,12 @@ def revisions(
     }
     if as_json and place:
         told["moves"] = found.moves.to_dicts()
-    give(chosen[table], show=chosen[table].columns, told=told, as_json=as_json, format=format, out=out, force=force)
+    counts = ("before", "after", "change", "mean_abs_change", "max_abs_change")
+    rates = ("change_rate", "mean_rate", "mean_abs_rate", "max_abs_rate", "sd_rate", "abs_rate_80", "abs_rate_95")
+    give(
+        chosen[table], show=chosen[table].columns, told=told, as_json=as_json, format=format, out=out, force=force,
+        units=dict.fromkeys(counts, measures()[measure].unit) | dict.fromkeys(rates, "per 1,000 person-years"),
+    )  # fmt: skip
 
 
 @app.command()
@@ -220,7 +226,7 @@ def corridor(
     rows = double_entry(origin, destination, as_of=as_of, strict=strict)
     give(
         rows, show=["start", "end", "sent", "received", "ratio", "definition_sent", "definition_received"],
-        as_json=as_json, format=format, out=out, force=force,
+        as_json=as_json, format=format, out=out, force=force, units=dict.fromkeys(("sent", "received"), "persons"),
     )  # fmt: skip
 
 

@@ -87,7 +87,11 @@ def flows(
     if as_json and out is None:
         say_json({"flows": rows.to_dicts(), "certificate": found.certificate, "sources": sources(found)})
         return
-    give(rows.sort("value", descending=True) if place else rows, show=rows.columns, format=format, out=out, force=force)
+    counts = ("value", "low95", "low80", "median", "high80", "high95", "outward", "return", "transit")
+    give(
+        rows.sort("value", descending=True) if place else rows, show=rows.columns, format=format, out=out, force=force,
+        units=dict.fromkeys(counts, "persons"),
+    )  # fmt: skip
     print(found.certificate["line"], file=sys.stderr)
 
 

@@ -66,6 +66,7 @@ def labour(
     give(
         table, show=table.columns, told=told(found, asked) if as_json and out is None else None,
         as_json=as_json, format=format, out=out, force=force,
+        units=dict.fromkeys(("registered", "unregistered", "total"), "persons"),
     )  # fmt: skip
     if not (as_json or format or out):
         print("\n".join(sentences(found, asked)))

@@ -59,7 +59,7 @@ def remittances(
     made = remittances(place, since=since, until=until, method=method, seed=seed, as_of=as_of, strict=strict)
     give(
         made.shares, show=made.shares.columns[:-1], told=told(made, hosts=hosts) if as_json and out is None else None,
-        as_json=as_json, format=format, out=out, force=force,
+        as_json=as_json, format=format, out=out, force=force, units={"share_gdp": "percent"},
     )  # fmt: skip
 
 
@@ -107,6 +107,8 @@ def leverage(
         show=["over", "holder", "income_usd", "people", "dependence", "outside", "gross", "gross_low80", "gross_high80",
               "cost", "net"],
         told=told_, as_json=as_json, format=format, out=out, force=force,
+        units=dict.fromkeys(("dependence", "gross", "cost", "net", "asymmetry"), "percent of GDP")
+        | {"people": "persons", "outside": "percent"},
     )  # fmt: skip
 
 
@@ -142,6 +144,11 @@ def shock(
         show=["place", "exposure", "change", "change_low80", "change_high80", "low80", "high80", "dependence",
               "gdp_points", "happened"],
         told=told(found) if as_json and out is None else None, as_json=as_json, format=format, out=out, force=force,
+        units=dict.fromkeys(
+            ("corridor", "change", "median", "low80", "high80", "reported_median", "reported", "happened"), "percent"
+        )
+        | dict.fromkeys(("dependence", "gdp_points"), "percent of GDP")
+        | dict.fromkeys(("growth_points", "growth"), "percentage points"),
     )  # fmt: skip
     if not (as_json or format or out):
         print(found.sentence)

@@ -74,7 +74,10 @@ def tipping(
     if as_json and out is None:
         say_json(told)
         return
-    give(table, show=table.columns, told=told, as_json=as_json, format=format, out=out, force=force)
+    give(
+        table, show=table.columns, told=told, as_json=as_json, format=format, out=out, force=force,
+        units=dict.fromkeys(("median", "low80", "high80"), "per 1,000"),
+    )  # fmt: skip
     if out is None and format is None:
         t = told["tipping"]
         print(

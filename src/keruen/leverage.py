@@ -303,7 +303,8 @@ def leverage(
         first = next(c for c, names in lacking.items() if names)
         known, other = ("", "year=") if as_of is None else (f" is known by {as_of}", "another year= or as_of=")
         raise NoEvidence(
-            f"No {' and no '.join(lacking[first])} of {first} in {base.year}{known}; try {other}, or add it: keruen add."
+            f"No {' and no '.join(lacking[first])} of {first} in {base.year}{known}; try {other}, "
+            "or add it: keruen add."
         )
     there = [c for c in wanted if c in reported and not lacking[c]]
     absent = tuple(c for c in wanted if c not in there)

@@ -123,7 +123,8 @@ def _flows(section: Section, asked: Asked) -> None:
         table_of(
             say("The largest flows of {name}, {window}: people who lived elsewhere at its end, by Keruen's estimate",
                 name=Said(asked.name, "name"), window=window_of(start, end)),
-            [["From"], ["To"], ["Newest edition"], [Said("80%"), " of its draws"], ["Lowest edition"], ["Highest edition"]],
+            [["From"], ["To"], ["Newest edition"], [Said("80%"), " of its draws"], ["Lowest edition"],
+             ["Highest edition"]],
             lines,
             ["By edition: ", *listed([edition_of(k) for k in editions]),
              ". Estimated from stocks by birthplace, births and deaths by pseudo-Bayes (Azose and Raftery). ",

@@ -193,7 +193,7 @@ def test_reconcile__planted_later_claims_change_not_one_byte(home, tmp_path):
     assert reconcile("KAZ", **QUICK).claims["own"].sum() == 2
     assert then.denominator_basis == "hindsight"
     assert then.claims["known"].max().isoformat() <= "2018-05-03"
-    with pytest.raises(NoEvidence, match="strict refuses"):
+    with pytest.raises(NoEvidence, match="strict takes no other"):
         reconcile("KAZ", as_of="2018-05-03", strict=True)
 
 
@@ -321,7 +321,7 @@ def test_figures__say_what_they_show(exact, tmp_path):
         (["tipping"], "Name one place"),
         (["tipping", "Kirgizia"], "No place is called"),
         (["tipping", "KAZ", "--persistence", "0"], "persistence of 0"),
-        (["tipping", "KAZ", "--as-of", "2018-05-03", "--strict"], "strict refuses"),
+        (["tipping", "KAZ", "--as-of", "2018-05-03", "--strict"], "strict takes no other"),
     ],
 )
 def test_command__bad_input_ends_with_two(words, says, monkeypatch, capsys):

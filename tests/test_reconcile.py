@@ -430,3 +430,30 @@ def test_calibrate__ranks_are_uniform_on_a_small_design(exact):
     assert table["p_uniform"].min() > 0.001
     whole = table.filter(~pl.col("quantity").is_in(["tipping_year"]))  # the one that is discrete
     assert whole["coverage80"].is_between(0.55, 0.99).all()
+
+
+def test_anchors__mirrors_and_censuses_equal_sums_by_hand():
+    from keruen.store import trace
+
+    table = evidence("KAZ", ["net_migration", "immigration", "emigration"], stream="all", sex="all")
+    design, _, _, about = designed("KAZ", table, Asked())
+    row = about["anchors"].filter((pl.col("kind") == "mirror") & (pl.col("start").dt.year() == 2016)).row(0, named=True)
+    rows = trace(row["derived_from"])
+
+    def total(measure, ours):
+        return rows.filter((pl.col("measure") == measure) & ((pl.col("place") == "KAZ") == ours))["value"].sum()
+
+    balance = total("immigration", True) - total("emigration", True)
+    theirs = total("emigration", False) - total("immigration", False)  # who left them for Kazakhstan, less who came
+    part = (total("immigration", True) + total("emigration", True)) / (13755 + 34900)  # of the register's moves
+    people = about["population"][design.years == 2016][0]
+    assert row["rate"] == pytest.approx(1000 * (balance - theirs) / part / people)
+    table = evidence("EST", ["net_migration", "immigration", "emigration"], stream="all", sex="all")
+    design, _, _, about = designed("EST", table, Asked())
+    row = about["anchors"].filter(pl.col("kind") == "people counted twice").row(1, named=True)
+    rows = trace(row["derived_from"])
+    counts = rows.filter(pl.col("measure") == "population").sort("start")["value"].to_list()
+    born, died = (rows.filter((pl.col("measure") == m) & pl.col("start").dt.year().is_between(2012, 2021))["value"].sum()
+                  for m in ("births", "deaths"))  # fmt: skip
+    lived = about["population"][(design.years >= 2012) & (design.years <= 2021)].sum()
+    assert row["rate"] == pytest.approx(1000 * (counts[1] - counts[0] - born + died) / lived, rel=0.02)

@@ -32,7 +32,7 @@ print(time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss
 FIGURES = """
 import time
 from datetime import date
-from keruen import figures, store
+from keruen import figures_labour, figures_net, figures_remittances, figures_stocks, store
 from keruen.sections.common import LABOUR
 from keruen.disagreement import disagreement
 net = store.evidence("KAZ", "net_migration", sex="all")
@@ -42,12 +42,12 @@ labour = store.evidence("KAZ", list(LABOUR), sex="all")
 rivals = disagreement("KAZ", "net_migration")
 windows = [(date(y, 7, 1), date(y + 5, 7, 1)) for y in (2005, 2010, 2015)]
 drawings = {
-    "net migration by edition": lambda: figures.net_migration_by_edition(net),
-    "stock by edition": lambda: figures.stock_by_edition(stock),
-    "corridors": lambda: figures.corridors(stock, day=date(2020, 7, 1)),
-    "remittances": lambda: figures.remittances(money),
-    "labour": lambda: figures.labour(labour),
-    "what the world knew": lambda: figures.known_when(rivals, windows),
+    "net migration by edition": lambda: figures_net.net_migration_by_edition(net),
+    "stock by edition": lambda: figures_stocks.stock_by_edition(stock),
+    "corridors": lambda: figures_stocks.corridors(stock, day=date(2020, 7, 1)),
+    "remittances": lambda: figures_remittances.received(money),
+    "labour": lambda: figures_labour.reported(labour),
+    "what the world knew": lambda: figures_net.known_when(rivals, windows),
 }
 drawings["corridors"]()
 for name, draw in drawings.items():

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from keruen import figures, store
+from keruen import figures, labels, store
 from keruen.brief import brief, contents, contents_of_system, printed
 from keruen.errors import BadDate, ConceptError, MissingExtra, UnknownPlace
 from keruen.places import countries
@@ -242,7 +242,7 @@ def test_as_of__no_later_edition_is_named(old_page, then):
     assert len(keys) == 6
     for key in keys:
         card = releases()[key]
-        for word in (key, card.title, figures.label(key)):
+        for word in (key, card.title, labels.label(key)):
             assert word not in old_page, word
     assert not {s["key"] for s in then["sources"]} & set(keys)
     editions = "|".join(LATER)

@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from keruen import figures
+from keruen import figures, figures_labour, figures_net, figures_remittances, figures_stocks, labels
 from keruen.contract import claims, ids
 from keruen.errors import ConceptError, NoEvidence, OutputError
 
@@ -170,12 +170,12 @@ def rivals() -> pl.DataFrame:
 
 WINDOWS = [(date(2005, 7, 1), date(2010, 7, 1)), (date(2010, 7, 1), date(2015, 7, 1))]
 ALL = {
-    "net_migration": lambda: figures.net_migration_by_edition(net(), as_of=date(2018, 5, 3)),
-    "stock": lambda: figures.stock_by_edition(stocks()),
-    "corridors": lambda: figures.corridors(stocks(), day=date(2020, 7, 1)),
-    "remittances": lambda: figures.remittances(money()),
-    "labour": lambda: figures.labour(facts()),
-    "known_when": lambda: figures.known_when(rivals(), WINDOWS),
+    "net_migration": lambda: figures_net.net_migration_by_edition(net(), as_of=date(2018, 5, 3)),
+    "stock": lambda: figures_stocks.stock_by_edition(stocks()),
+    "corridors": lambda: figures_stocks.corridors(stocks(), day=date(2020, 7, 1)),
+    "remittances": lambda: figures_remittances.received(money()),
+    "labour": lambda: figures_labour.reported(facts()),
+    "known_when": lambda: figures_net.known_when(rivals(), WINDOWS),
 }
 
 
@@ -229,7 +229,7 @@ def test_figures__obey_no_style_of_the_user():
 
 def test_figures__speak_cyrillic_and_kazakh():
     table = net().with_columns(release=pl.lit("my-office"), source=pl.lit("Қазақстан: өз деректері <b>$x$</b> & Ко"))
-    svg = figures.net_migration_by_edition(table).svg
+    svg = figures_net.net_migration_by_edition(table).svg
     assert "Қазақстан: өз деректері" in svg
     assert "<b>" not in svg
     assert "$x$" in svg
@@ -245,7 +245,7 @@ def test_net_migration__draws_projections_dashed_and_copies_hollow():
 
 def test_net_migration__copies_of_another_publisher_are_not_drawn():
     copy = dressed(yearly("world-bank-wdi-2026", {2010: 5.0}, date(2024, 7, 11), copy_of="un-wpp-2024"))
-    drawn = figures.net_migration_by_edition(pl.concat([net(), copy])).ids
+    drawn = figures_net.net_migration_by_edition(pl.concat([net(), copy])).ids
     assert not any(i.startswith("world-bank") for i in drawn)
 
 
@@ -256,7 +256,7 @@ def test_net_migration__a_gap_is_a_gap():
 
 
 def test_net_migration__every_claim_drawn_is_in_the_window():
-    figure = figures.net_migration_by_edition(net(), since=2010)
+    figure = figures_net.net_migration_by_edition(net(), since=2010)
     early = set(net().filter(pl.col("start") < date(2010, 1, 1))["id"])
     assert not early & set(figure.ids)
 
@@ -264,11 +264,17 @@ def test_net_migration__every_claim_drawn_is_in_the_window():
 def test_net_migration__two_places_are_refused():
     two = pl.concat([net(), net().with_columns(place=pl.lit("UZB"))])
     with pytest.raises(ConceptError, match="KAZ, UZB"):
-        figures.net_migration_by_edition(two)
+        figures_net.net_migration_by_edition(two)
 
 
 @pytest.mark.parametrize(
-    "make", [figures.net_migration_by_edition, figures.stock_by_edition, figures.remittances, figures.labour]
+    "make",
+    [
+        figures_net.net_migration_by_edition,
+        figures_stocks.stock_by_edition,
+        figures_remittances.received,
+        figures_labour.reported,
+    ],
 )
 def test_figures__nothing_reported_is_not_drawn(make):
     with pytest.raises(NoEvidence):
@@ -277,7 +283,7 @@ def test_figures__nothing_reported_is_not_drawn(make):
 
 def test_figures__a_table_without_ids_is_refused():
     with pytest.raises(ConceptError, match="take them from"):
-        figures.net_migration_by_edition(net().drop("id"))
+        figures_net.net_migration_by_edition(net().drop("id"))
 
 
 def test_corridors__widest_gap_is_said():
@@ -293,7 +299,7 @@ def test_labour__ranges_and_more_than():
 def test_known_when__leaves_out_running_series():
     lagged = rivals().with_columns(known_basis=pl.lit("publication lag"))
     with pytest.raises(NoEvidence):
-        figures.known_when(lagged, WINDOWS)
+        figures_net.known_when(lagged, WINDOWS)
 
 
 @pytest.mark.parametrize("ending", ["svg", "png", "pdf"])
@@ -329,8 +335,8 @@ def test_notebooks__show_the_drawing():
 
 
 def test_label__is_short():
-    assert figures.label("un-wpp-2024") == "UN WPP 2024"
-    assert figures.label("no-such-release", "My survey") == "My survey"
+    assert labels.label("un-wpp-2024") == "UN WPP 2024"
+    assert labels.label("no-such-release", "My survey") == "My survey"
 
 
 def test_figures__six_within_a_second_and_a_half():

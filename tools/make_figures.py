@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from keruen.figures import net_migration_by_edition
+from keruen.figures_net import net_migration_by_edition
 from keruen.store import evidence
 
 OUT = Path(__file__).parents[1] / "docs/figures"

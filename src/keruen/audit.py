@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from keruen import figures, kept
+from keruen import kept, labels
 from keruen._version import __version__
 from keruen.errors import ConceptError
 from keruen.provenance import day
@@ -451,10 +451,10 @@ def changed(row: Row) -> str:
         return ""
     if row.turns:
         steps = [
-            f"{t.verdict} from {span(t.day, t.day)} ({listed(figures.label(r) for r in t.releases)})" for t in row.turns
+            f"{t.verdict} from {span(t.day, t.day)} ({listed(labels.label(r) for r in t.releases)})" for t in row.turns
         ]
         return f"{row.then.verdict.capitalize()} then; {'; '.join(steps)}."
-    newer = listed(figures.label(r) for r in row.newer)
+    newer = listed(labels.label(r) for r in row.newer)
     return f"{row.then.verdict.capitalize()} then, {row.now.verdict} now" + (
         f"; known since: {newer}." if newer else "."
     )

@@ -6,7 +6,7 @@ import re
 from datetime import date
 from typing import Any
 
-from keruen import figures, store
+from keruen import labels, store
 from keruen._version import __version__
 from keruen.audit import Audit, Row, Verdict, changed, text
 from keruen.errors import ConceptError
@@ -170,7 +170,7 @@ def _sources(found: Audit) -> list[dict[str, Any]]:
         listed.append(
             {
                 "key": key, "n": len(listed) + 1, "cite": cite(card), "licence": terms["name"],
-                "attribution": terms.get("attribution", ""), "label": figures.label(key, card.title),
+                "attribution": terms.get("attribution", ""), "label": labels.label(key, card.title),
                 "released": told_day(card.released, card.precision),
                 "url": card.url if card.url.startswith("http") else "",
             }

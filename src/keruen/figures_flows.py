@@ -33,11 +33,8 @@ from keruen.figures import (
     _note,
     _readable,
     _scale,
-    label,
-    spelt,
-    year,
-    years,
 )  # fmt: skip
+from keruen.labels import label, spelt, year, years
 
 LAND, NOBODY = "#ececec", "#ffffff"
 HATCH = "//////"

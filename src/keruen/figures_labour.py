@@ -1,6 +1,6 @@
-"""Figures of the uncounted: the fan of labour migrants with every anchor, and the streams as small multiples.
+"""Figures of the uncounted: labour migrants with every anchor, streams as small multiples, facts as reported.
 
-Each takes what a room computed, and computes nothing.
+Each takes claims or what a room computed, and computes nothing.
 """
 
 from __future__ import annotations
@@ -18,16 +18,21 @@ from keruen.figures import (
     SOFT,
     VIVID,
     Figure,
+    _as_of,
     _axes,
     _calendar,
     _figure,
     _key,
     _labels,
+    _name,
     _note,
+    _one_place,
     _readable,
     _scale,
-    year,
+    _whole,
+    _zero,
 )
+from keruen.labels import year
 from keruen.labour import Labour, by_year
 from keruen.places import place as one_place
 
@@ -40,6 +45,27 @@ OF = {
 
 
 BOUND = {"estimate": "D", "lower": 6, "upper": 7}  # carets of matplotlib, up and down
+PEOPLE = (
+    "labour_migrants",
+    "work_permit_holders",
+    "foreign_citizens",
+    "labour_migrants_abroad",
+    "regularised",
+    "labour_arrivals",
+    "labour_departures",
+)
+PERMITS = (
+    "work_permits_issued",
+    "household_permits_issued",
+    "patents_issued",
+    "labour_documents_issued",
+    "temporary_residence_permits",
+    "labour_quota",
+    "household_permit_quota",
+)
+RETURN = ("ethnic_return", "ethnic_return_cumulative", "ethnic_return_quota")
+CARET_UP = 10  # matplotlib's number for it
+STREAM_MARKS = {"all": "o", "labour": "o", "labour_registered": "s", "labour_unregistered": "^", "ethnic_return": "D"}
 
 
 def fan(found: Labour, *, events: pl.DataFrame | None = None) -> Figure:
@@ -251,3 +277,98 @@ def small_multiples(table: pl.DataFrame, *, since: int = 1991, until: int = 2025
     alt = "Small multiples, each on its own axis: " + "; ".join(h for h, _, _ in panels) + "."
     ids = [i for _, _, rows in panels for i in rows["id"].to_list() if i]
     return _figure("streams", "The streams, each by its own count", alt, ids, (720, height), draw)
+
+
+def _fact(ax: Any, x: dict[str, Any], unit: float, colour: str) -> None:
+    """One fact: a point, a whisker from low to high, a bar over a span of years, an arrow up for "more than"."""
+    first, last = year(x["start"]), year(x["end"])
+    # What is cumulated is true of the end of its span; other long spans are drawn as long as they are.
+    when = last if x["measure"].endswith("_cumulative") else (first + last) / 2
+    low, high = x["low"], x["high"]
+    if low is not None and high is not None:
+        ax.plot([when, when], [low / unit, high / unit], color=colour, linewidth=1.4, zorder=2.5)
+    more = x["value"] is None and low is not None and high is None
+    value = low if more else x["value"]
+    if value is None:
+        return
+    if last - first > 1.5 and when < last:
+        ax.plot([first, last], [value / unit, value / unit], color=colour, linewidth=1.0, zorder=2.4)
+    mark: Any = CARET_UP if more else STREAM_MARKS.get(x["stream"], "o")
+    hollow = x["status"] in ("estimate", "press") and not more
+    ax.plot(
+        [when],
+        [value / unit],
+        marker=mark,
+        markersize=7 if more else 5,
+        color=colour,
+        linestyle="none",
+        zorder=3,
+        markerfacecolor="white" if hollow else colour,
+    )
+
+
+def reported(claims: pl.DataFrame, *, since: int = 1991, as_of: date | None = None) -> Figure:
+    """Facts about labour migrants, permits and ethnic return over time, each kind on its own axis.
+
+    Persons, permits (events) and returnees never share an axis. Whiskers run from low to high; an arrow up says
+    "more than". Streams differ by marker, measures by colour.
+
+    Parameters
+    ----------
+    claims
+        Claims of one place; totals over all other ends are drawn.
+    since
+        First year.
+    as_of
+        A day to mark.
+    """
+    rows = _whole(claims, [*PEOPLE, *PERMITS, *RETURN]).filter(
+        (pl.col("counterpart").is_null() | pl.col("counterpart").str.starts_with("_"))
+        & (pl.col("start") >= date(since, 1, 1))
+    )
+    code = _one_place(rows, "labour migrants, permits or ethnic return")
+    found = list(rows.sort("start", "end", "id").iter_rows(named=True))
+    kinds = (
+        ("Labour migrants, persons", PEOPLE),
+        ("Permits and quotas, events", PERMITS),
+        ("Ethnic return, persons", RETURN),
+    )
+    panels = [(words, [x for x in found if x["measure"] in which]) for words, which in kinds]
+    panels = [(words, told) for words, told in panels if told]
+    last = max(x["end"] for x in found).year + 1.5
+    each = 165
+    height = each * len(panels)
+
+    def draw(canvas: Any) -> None:
+        for at, (words, told) in enumerate(panels):
+            ax = _axes(canvas, 52, 196, 26 + each * (len(panels) - 1 - at), 26 + each * at)
+            top = max(v for x in told for v in (x["value"], x["low"], x["high"]) if v is not None)
+            unit = 1e6 if top >= 2e6 else 1e3 if top >= 2e3 else 1.0
+            told_unit = {1e6: "million", 1e3: "thousand", 1.0: ""}[unit]
+            names: dict[tuple[str, str], str] = {}
+            for x in told:
+                key = (x["measure"], x["stream"])
+                _fact(ax, x, unit, names.setdefault(key, VIVID[len(names) % len(VIVID)]))
+            low_end = min((x["value"] for x in told if x["value"] is not None), default=0)
+            if low_end >= 0:
+                ax.set_ylim(bottom=0)
+            _calendar(ax, since - 0.5, max(last, year(as_of) + 0.5 if as_of else last))
+            _zero(ax)
+            _readable(ax)
+            _as_of(ax, as_of, words=at == 0)
+            heading = words if unit == 1 else words.replace(", ", f", {told_unit} ")
+            ax.text(0, 1.03, heading, transform=ax.transAxes, ha="left", va="bottom", fontsize=9, color=SOFT)
+            step = 13 / (each - 52)
+            for i, ((what, stream), colour) in enumerate(names.items()):
+                y = 0.96 - i * step
+                mark = STREAM_MARKS.get(stream, "o")
+                ax.plot([1.025], [y], marker=mark, color=colour, markersize=5, transform=ax.transAxes, clip_on=False)
+                plain = stream in ("all", "labour", "ethnic_return")
+                text = what.replace("_", " ") + ("" if plain else f" ({stream.removeprefix('labour_')})")
+                ax.text(1.045, y, text, transform=ax.transAxes, va="center", fontsize=8, color=colour)
+
+    title = f"Labour migrants, permits and ethnic return: {_name(code)}"
+    alt = f"Points by year for {_name(code)}: " + "; ".join(
+        f"{words.lower()}: {len(told)} figure{'s' if len(told) != 1 else ''}" for words, told in panels
+    )
+    return _figure("labour", title, alt + ".", (x["id"] for x in found), (720, height), draw)

@@ -1,11 +1,12 @@
-"""Figures of money along corridors: from whom, which way dependence runs, who holds whom, what a shock brings.
+"""Figures of money: received by source, from whom, which way dependence runs, who holds whom, what a shock brings.
 
-Each takes tables that were computed elsewhere and computes nothing.
+Each takes claims or tables that were computed elsewhere, and computes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -14,20 +15,29 @@ import xarray as xr
 
 from keruen.errors import NoEvidence
 from keruen.figures import (
+    DASHES,
     GRID,
     INK,
+    MARKS,
+    SOFT,
     VIVID,
     Figure,
+    _as_of,
     _axes,
+    _broken,
     _calendar,
     _figure,
     _key,
     _labels,
     _name,
     _note,
+    _one_place,
     _readable,
+    _series,
+    _whole,
     _zero,
 )  # fmt: skip
+from keruen.labels import label, year
 
 
 def hosts(rows: pl.DataFrame, place: str, *, top: int = 4, ids: Sequence[str] = ()) -> Figure:
@@ -296,3 +306,83 @@ def shock_fan(rows: pl.DataFrame, host: str, *, year: int, words: str = "", ids:
         + (f", where it was {worst['happened']:.0f}%." if worst["happened"] is not None else ".")
     )
     return _figure("shock", f"A shock to {_name(host)}, {year}", alt, ids, (720, 110 + 24 * len(names)), draw)
+
+
+def received(claims: pl.DataFrame, *, since: int = 1995, as_of: date | None = None) -> Figure:
+    """Personal remittances received and their share of gross domestic product, by source and edition.
+
+    Shares that were derived are dashed and lighter than published ones; money transfers are another quantity and
+    are not drawn here.
+
+    Parameters
+    ----------
+    claims
+        Claims of ``remittances_received`` and ``remittances_share_gdp`` of one place.
+    since
+        First year.
+    as_of
+        A day to mark.
+    """
+    rows = _whole(claims, ["remittances_received", "remittances_share_gdp"]).filter(
+        pl.col("counterpart").is_null() & pl.col("value").is_not_null() & (pl.col("start") >= date(since, 1, 1))
+    )
+    code = _one_place(rows, "remittances")
+    panels = [
+        (what, _series(rows.filter(pl.col("measure") == what), ["release", "definition", "source"]))
+        for what in ("remittances_received", "remittances_share_gdp")
+    ]
+    panels = [(what, told) for what, told in panels if told]
+    drawn = [x for _, told in panels for _, r in told for x in r]
+    if not drawn:
+        raise NoEvidence(f"There is nothing to draw: no remittances of {_name(code)}.")
+    last = max(x["end"] for x in drawn).year + 0.3
+    height = 190 * len(panels)
+    biggest = max((x["value"] for x in drawn if x["measure"] == "remittances_received"), default=0)
+    unit, word = (1e9, "billion USD") if biggest >= 1e9 else (1e6, "million USD")
+
+    def draw(canvas: Any) -> None:
+        for at, (what, told) in enumerate(panels):
+            ax = _axes(canvas, 52, 190, 26 + 190 * (len(panels) - 1 - at), 26 + 190 * at)
+            by = unit if what == "remittances_received" else 1.0
+            ends = []
+            for i, ((release, _, source), points) in enumerate(told):
+                colour = VIVID[(3, 0, 1, 2, 4, 5)[i % 6]]
+                derived = any(p["convention"] or p["derived_from"] for p in points)
+                for xs, ys, _ in _broken(points, by, yearly=True):
+                    ax.plot(
+                        xs,
+                        ys,
+                        color=colour,
+                        linewidth=1.2 if derived else 1.7,
+                        zorder=3 - 0.1 * derived,
+                        linestyle=(0, (2, 1.2)) if derived else DASHES[i % len(DASHES)],
+                        marker=MARKS[i % len(MARKS)],
+                        markersize=2.8,
+                        markerfacecolor="white" if derived else colour,
+                    )
+                tip = points[-1]
+                ends.append(
+                    (
+                        (year(tip["start"]) + year(tip["end"])) / 2,
+                        tip["value"] / by,
+                        label(release, source) + (", derived" if derived else ""),
+                        colour,
+                    )
+                )
+            ax.set_ylim(bottom=0)
+            _calendar(ax, since, max(last, year(as_of) + 0.3 if as_of else last))
+            _zero(ax)
+            _readable(ax)
+            _labels(ax, ends, 1.02)
+            _as_of(ax, as_of, words=at == 0)
+            heading = (
+                f"Received, {word} a year"
+                if what == "remittances_received"
+                else "Received, percent of gross domestic product"
+            )
+            ax.text(0, 1.03, heading, transform=ax.transAxes, ha="left", va="bottom", fontsize=9, color=SOFT)
+
+    title = f"Remittances received by {_name(code)}, by source"
+    names = ", ".join(dict.fromkeys(label(k[0], k[2]) for _, told in panels for k, _ in told))
+    alt = f"Lines of personal remittances received by {_name(code)} by source: {names}."
+    return _figure("remittances", title, alt, (x["id"] for x in drawn), (720, height), draw)

@@ -22,8 +22,8 @@ from keruen.figures import (
     _figure,
     _readable,
     _zero,
-    label,
 )
+from keruen.labels import label
 from keruen.places import places
 from keruen.reconcile import USED, Posterior
 from keruen.tipping import ALREADY, NEVER, UNCONFIRMED, Tipping

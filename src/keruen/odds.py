@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from keruen import figures
+from keruen import copies, labels
 from keruen.errors import ConceptError, EvidenceError, KeruenError, ModelError, NoEvidence
 from keruen.labour import Labour, cards
 from keruen.reconcile import USED, Posterior
@@ -140,7 +140,7 @@ def _turn_sides(
         sides.append(
             Side(
                 name=LINEAGES[lineage], lineage=lineage, holds=holds, value=p, unit="probability", says=says,
-                ids=tuple(dict.fromkeys(i for r in mine for i in figures.rests_on(r))),
+                ids=tuple(dict.fromkeys(i for r in mine for i in copies.rests_on(r))),
                 releases=tuple(dict.fromkeys(str(r["release"]) for r in mine)), known=max(r["known"] for r in mine),
                 lag=any(r["known_basis"] == "publication lag" for r in mine),
             )
@@ -349,7 +349,7 @@ def _rate_sides(day: Day, args: Mapping[str, Any], place: str, path: Paths, hidd
         says: Parts = [
             Said(name_of(r), "name", r.release), f": net migration of {named(place)}, ",
             *at_of(r, args["start"], args["end"]), ": ",
-            *told_reading(r, "persons"), " persons, ", made(rate, "per 1,000", r.rows, text=figures.spelt(rate, 1)),
+            *told_reading(r, "persons"), " persons, ", made(rate, "per 1,000", r.rows, text=labels.spelt(rate, 1)),
             " per 1,000 a year.",
         ]  # fmt: skip
         sides.append(side(r, holds, says, value=rate, unit="per 1,000"))
@@ -384,7 +384,7 @@ def _probability_of_labour(day: Day, args: Mapping[str, Any], hidden: frozenset[
                 float(value),
                 unit,
                 rows,
-                text=figures.spelt(float(value), 1) if unit == "ratio" else about(float(f"{value:.2g}"), unit),
+                text=labels.spelt(float(value), 1) if unit == "ratio" else about(float(f"{value:.2g}"), unit),
             )
 
         says: Parts = [

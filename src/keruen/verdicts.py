@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from keruen import figures, store
+from keruen import copies, labels, store
 from keruen.disagreement import central
 from keruen.odds import date_between, earlier, joint_state, posterior_probability, rank_of_leverage, spread_of_turn
 from keruen.places import system as members_of
@@ -71,7 +71,7 @@ def level(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
         points: list[tuple[str, float | None, bool | None]] = [(x.name, x.value, x.holds) for x in sides]
         # Editions that were rewritten since are drawn, and do not vote.
         every = readings(day, args, place, start, end, hidden, every=True)
-        told_ = [r for r in every if r.value is not None and not all(figures.carried(q) for q in r.rows)]
+        told_ = [r for r in every if r.value is not None and not all(copies.carried(q) for q in r.rows)]
         voted = {x.name for x in sides}
         older = sorted((r for r in told_ if name_of(r) not in voted), key=lambda r: r.known, reverse=True)
         points += [(name_of(r), r.value, None) for r in older]
@@ -172,7 +172,7 @@ def change(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding
                 *at_of(a, before["start"], before["end"]), ") to ", *told_reading(b, unit), " (",
                 *at_of(b, args["start"], args["end"]),
                 "), ", "per year " if uneven else "", "times " if of == "ratio" else "a change of ",
-                made(moved, of, [*a.rows, *b.rows], text=figures.spelt(moved, 2) if of == "ratio" else ""),
+                made(moved, of, [*a.rows, *b.rows], text=labels.spelt(moved, 2) if of == "ratio" else ""),
                 f"; {'fits' if holds else 'does not fit'} “", Said(bounds_of(args, of)), "”.",
             ]  # fmt: skip
             sides.append(side(b, holds, says, value=moved, unit=of, more=[a]))
@@ -241,7 +241,7 @@ def ratio(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
                     *told_reading(bottom, word(name).unit),
                     " (", Said(name_of(bottom), "name", bottom.release), ", ",
                     *at_of(bottom, args["start"], args["end"]), ") is ",
-                    made(value, "ratio", [*r.rows, *bottom.rows], text=figures.spelt(value, 3)),
+                    made(value, "ratio", [*r.rows, *bottom.rows], text=labels.spelt(value, 3)),
                     f"; {'fits' if holds else 'does not fit'} “", Said(bounds_of(args, "ratio")), "”.",
                 ]  # fmt: skip
                 sides.append(side(r, holds, says, value=value, unit="ratio", more=[bottom]))
@@ -335,7 +335,7 @@ def share_of_gdp(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
                 Side(
                     name=str(measure).replace("_", " "), lineage=str(measure), holds=holds, value=latest["share_gdp"],
                     unit="percent",
-                    says=says, ids=tuple(dict.fromkeys(i for r in spent for i in figures.rests_on(r))),
+                    says=says, ids=tuple(dict.fromkeys(i for r in spent for i in copies.rests_on(r))),
                     releases=tuple(dict.fromkeys(str(r["release"]) for r in spent)),
                     known=max(r["known"] for r in spent),
                     lag=any(r["known_basis"] == "publication lag" for r in spent),
@@ -344,9 +344,9 @@ def share_of_gdp(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
         hits = search.rows.filter("within").sort("means_it", "year", descending=True)
         listed: list[Parts] = [
             [
-                made(len(hits), "pairs", _pair_rows(search.rows, by_id), text=figures.spelt(len(hits))),
+                made(len(hits), "pairs", _pair_rows(search.rows, by_id), text=labels.spelt(len(hits))),
                 " of ",
-                made(len(search.rows), "pairs", _pair_rows(search.rows, by_id), text=figures.spelt(len(search.rows))),
+                made(len(search.rows), "pairs", _pair_rows(search.rows, by_id), text=labels.spelt(len(search.rows))),
                 " pairs of year, numerator and GDP lie within the range, "
                 f"{'some' if hits['means_it'].any() else 'none'} of them meaning money",
                 f"{origin or ' from the whole world'}.",
@@ -385,11 +385,9 @@ def share_of_gdp(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
 
 def _pair_named(row: Mapping[str, Any]) -> str:
     over = (
-        f" over GDP by {figures.label(row['gdp_release'])}"
-        if row["gdp_release"] != row["release"]
-        else ", as published"
+        f" over GDP by {labels.label(row['gdp_release'])}" if row["gdp_release"] != row["release"] else ", as published"
     )
-    return f"{figures.label(row['release'])}{over}"
+    return f"{labels.label(row['release'])}{over}"
 
 
 def _pair_rows(table: pl.DataFrame, by_id: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -471,7 +469,7 @@ def trend(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
             says: Parts = [
                 Said(name_of(rs[-1]), "name", rs[-1].release), f": {what_of(args, place)}, ",
                 Said(f"{_year(rs[0])} to {_year(rs[-1])}"), f": {word_}, p = ",
-                made(p, "p", rows, text="below 0.001" if p < 0.001 else figures.spelt(p, 3)), ".",
+                made(p, "p", rows, text="below 0.001" if p < 0.001 else labels.spelt(p, 3)), ".",
             ]  # fmt: skip
             sides.append(side(rs[-1], word_ == args["expect"], says, value=None, unit="p", more=rs[:-1]))
             lines.append((name_of(rs[-1]), [(_year(r), float(r.value or 0)) for r in rs]))
@@ -574,7 +572,7 @@ def spread(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding
         every = [
             r
             for r in readings(day, args, place, start, end, hidden, every=True)
-            if not all(figures.copied(q) for q in r.rows)
+            if not all(copies.copied(q) for q in r.rows)
         ]
         ends = [v for r in every for v in ([r.value] if r.value is not None else [r.low, r.high]) if v is not None]
         if len(ends) < 2:

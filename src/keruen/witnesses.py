@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from keruen import figures, store
+from keruen import copies, labels, store
 from keruen.disagreement import DEFINITIONS_OF_VARIANTS, central, sums
 from keruen.kept import kept, stamp
 from keruen.labour import STREAMS, Labour, labour
@@ -163,7 +163,7 @@ def found(
     pictures: Iterable[dict[str, Any]] = (),
 ) -> Finding:
     """A finding from its witnesses, its probability and further claims."""
-    ids = [i for s in sides for i in s.ids] + [i for r in rows for i in figures.rests_on(dict(r))]
+    ids = [i for s in sides for i in s.ids] + [i for r in rows for i in copies.rests_on(dict(r))]
     return Finding(
         verdict=weighed(sides, probability),
         probability=probability,
@@ -375,7 +375,7 @@ def lineage_of(definition: str | None, release: str) -> str:
 
 def name_of(reading: Reading) -> str:
     """Who says it, in words."""
-    label = figures.label(reading.release, reading.rows[0].get("source"))
+    label = labels.label(reading.release, reading.rows[0].get("source"))
     kind = LINEAGES.get(reading.lineage)
     return f"{label} ({kind})" if kind else label
 
@@ -451,7 +451,7 @@ def newest_of(candidates: Sequence[Reading]) -> list[Reading]:
     def order(r: Reading) -> tuple[Any, ...]:
         card = store.cards().get(r.release)
         rank = min(WITNESS.get(row["status"], 9) for row in r.rows)
-        copied = all(figures.copied(row) for row in r.rows)
+        copied = all(copies.copied(row) for row in r.rows)
         return (
             -rank if rank == 3 else 0,
             round(r.cover, 1),
@@ -611,7 +611,7 @@ def side(
     return Side(
         name=name_of(r), lineage=r.lineage, holds=holds, value=r.value if value is None else value, unit=unit,
         says=says,
-        ids=tuple(dict.fromkeys(i for row in rows for i in figures.rests_on(row))),
+        ids=tuple(dict.fromkeys(i for row in rows for i in copies.rests_on(row))),
         releases=tuple(dict.fromkeys(str(row["release"]) for row in rows)), known=max(row["known"] for row in rows),
         lag=any(row["known_basis"] == "publication lag" for row in rows), points=tuple(points),
     )  # fmt: skip
@@ -711,11 +711,11 @@ def peers_of(args: Mapping[str, Any]) -> list[str]:
 
 def chance(value: float, rows: Sequence[Mapping[str, Any]]) -> Number | str:
     """A probability in words of two digits, with its claims."""
-    said = "above 0.99" if value > 0.99 else "below 0.01" if value < 0.01 else figures.spelt(value, 2)
+    said = "above 0.99" if value > 0.99 else "below 0.01" if value < 0.01 else labels.spelt(value, 2)
     return made(value, "probability", rows, text=said)
 
 
 def rounded(value: float, rows: Sequence[Mapping[str, Any]], digits: int = 1) -> Number | str:
     """A figure with few digits, with its claims."""
-    said = figures.spelt(float(value), digits)
+    said = labels.spelt(float(value), digits)
     return made(float(value), "per 1,000", rows, text=said)

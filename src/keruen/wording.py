@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
-from keruen import figures, store
+from keruen import copies, labels, store
 from keruen.provenance import Release
 
 
@@ -121,7 +121,7 @@ def figure(value: float, digits: int = 0) -> str:
     >>> figure(-28596.5), figure(2476018), figure(-0.2)
     ('−28,597', '2,476,018', '0')
     """
-    return figures.spelt(value, digits)
+    return labels.spelt(value, digits)
 
 
 def exact(value: float, unit: str) -> str:
@@ -196,7 +196,7 @@ def span(start: date, end: date) -> str:
     last = end - timedelta(days=1)
     months = (end.year - start.year) * 12 + end.month - start.month
     if (start.month, start.day) == (7, 1) and months % 12 == 0 and months > 12 and end.day == 1:
-        return figures.years(start, end)
+        return labels.years(start, end)
     if start.day == 1 and end.day == 1:
         if start.month == 1 and end.month == 1:
             return f"{start.year}" if start.year == last.year else f"{start.year} to {last.year}"
@@ -222,7 +222,7 @@ def edition_of(key: str) -> Said:
     card = card_of(key)
     if card is None:
         return Said(key, "name", key)
-    return Said(figures.label(key, card.title), "name", key)
+    return Said(labels.label(key, card.title), "name", key)
 
 
 def number(row: dict[str, Any], *, words: bool = False, column: str = "value", absolute: bool = False) -> Number:
@@ -231,7 +231,7 @@ def number(row: dict[str, Any], *, words: bool = False, column: str = "value", a
     unit = row["unit"]
     own_sum = bool(row.get("derived_from")) or "sum" in str(row.get("convention") or "")
     mark = "projected" if row["status"] == "projection" else ""
-    if figures.carried(row):
+    if copies.carried(row):
         mark = f"{mark} unchanged".strip()
     if own_sum and row.get("derived_from"):
         mark = f"{mark} sum".strip()
@@ -239,7 +239,7 @@ def number(row: dict[str, Any], *, words: bool = False, column: str = "value", a
         value=value,
         unit=unit,
         text=about(value, unit) if words else exact(value, unit),
-        ids=figures.rests_on(row),
+        ids=copies.rests_on(row),
         release=row["release"],
         status=row["status"],
         own=bool(row["own"]),
@@ -256,7 +256,7 @@ def made(value: float, unit: str, rows: Iterable[dict[str, Any]], *, words: bool
         value=value,
         unit=unit,
         text=text or (about(value, unit) if words else exact(value, unit)),
-        ids=tuple(dict.fromkeys(i for r in rows for i in figures.rests_on(r))),
+        ids=tuple(dict.fromkeys(i for r in rows for i in copies.rests_on(r))),
         release=newest["release"],
         own=any(r["own"] for r in rows),
         lag=any(r["known_basis"] == "publication lag" for r in rows),

@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from keruen import figures, store
+from keruen import copies, figures, store
 from keruen.errors import NoEvidence
 from keruen.places import places
 from keruen.provenance import definitions
@@ -130,7 +130,7 @@ def totals(table: pl.DataFrame) -> pl.DataFrame:
 
 def witnesses(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows that are no copies of another publisher's figure."""
-    return [r for r in rows if not figures.copied(r)]
+    return [r for r in rows if not copies.copied(r)]
 
 
 def year_rows(table: pl.DataFrame) -> pl.DataFrame:

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from keruen import figures, figures_remittances
+from keruen import figures_remittances
 from keruen.errors import NoEvidence
 from keruen.kept import kept, stamp
 from keruen.leverage import Leverage
@@ -98,7 +98,7 @@ def _received(section: Section, asked: Asked) -> Parts:
                 year=Said(str(last["start"].year)), name=Said(asked.name, "name"), value=number(last, words=True),
                 share=_share_words(shares, last["start"]),
             )  # fmt: skip
-        drawn(section, lambda: figures.remittances(totals(main), as_of=asked.as_of))
+        drawn(section, lambda: figures_remittances.received(totals(main), as_of=asked.as_of))
         keys: dict[tuple[str, str, bool], date] = {}
         cells: dict[tuple[date, tuple[str, str, bool]], dict[str, Any]] = {}
         for row in (*received, *shares):

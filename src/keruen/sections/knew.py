@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from keruen import figures, store
+from keruen import figures_net, store
 from keruen.places import places
 from keruen.provenance import definitions, releases
 from keruen.sections.common import (
@@ -186,7 +186,7 @@ def _newest_years(asked: Asked, net: Net) -> Parts:
 
 def _rivals(section: Section, asked: Asked, net: Net) -> None:
     """Net migration by edition: the figure, and the rival claims of each period."""
-    drawn(section, lambda: figures.net_migration_by_edition(net.claims, as_of=asked.as_of))
+    drawn(section, lambda: figures_net.net_migration_by_edition(net.claims, as_of=asked.as_of))
     windows = net.windows[-6:]
     if not windows:
         return
@@ -243,7 +243,7 @@ def _rivals(section: Section, asked: Asked, net: Net) -> None:
 def _editions(section: Section, asked: Asked, net: Net) -> None:
     """The same years, as each edition told them."""
     windows = net.windows[-4:]
-    drawn(section, lambda: figures.known_when(net.rivals, windows[-3:], as_of=asked.as_of))
+    drawn(section, lambda: figures_net.known_when(net.rivals, windows[-3:], as_of=asked.as_of))
     by_release: dict[str, dict[tuple[date, date], dict[str, Any]]] = {}
     for window in windows:
         for row in net.editions(window):

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from keruen import figures
+from keruen import copies
 from keruen.disagreement import CALENDAR, HALF, disagreement, sums
 from keruen.sections.common import COUNTED, Asked, witnesses, year_rows
 from keruen.wording import Number, count, made, number
@@ -62,7 +62,7 @@ class Net:
         ):
             parts = list(part.sort("start").iter_rows(named=True))
             if [r["start"].year for r in parts] == list(years):
-                ids = dict.fromkeys(i for r in parts for i in figures.rests_on(r))
+                ids = dict.fromkeys(i for r in parts for i in copies.rests_on(r))
                 named = f"{CALENDAR} {years[0]}–{years[-1]}"
                 lag = any(r["known_basis"] == "publication lag" for r in parts)
                 out.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keruen import figures
+from keruen import labels
 from keruen._version import __version__
 from keruen.provenance import cite, licences, releases
 from keruen.wording import OWN_RECKONING, card_of, told_day
@@ -59,7 +59,7 @@ def source(key: str, at: int) -> dict[str, Any]:
     licence = licences().get(card.licence, {})
     own = key not in releases()
     return empty | {
-        "label": figures.label(key, card.title),
+        "label": labels.label(key, card.title),
         "cite": f"{card.publisher}: {card.title}".strip(" :") if own else cite(key),
         "licence": licence.get("name", ""),
         "licence_url": licence.get("url", ""),

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from keruen import figures, figures_tipping
+from keruen import copies, figures_tipping
 from keruen.disagreement import revisions
 from keruen.errors import Incomparable, NoEvidence
 from keruen.kept import kept, stamp
@@ -95,7 +95,7 @@ def _hangs(told: Section, asked: Asked, path: Path) -> None:
     )  # fmt: skip
     if len(rows) > len(PERSISTENCES):
         table = pl.DataFrame([{k: v for k, v in r.items() if k not in ("path", "year")} for r in rows])
-        ids = tuple(dict.fromkeys(i for r in path.rows for i in figures.rests_on(r)))
+        ids = tuple(dict.fromkeys(i for r in path.rows for i in copies.rests_on(r)))
         drawn(told, lambda: replace(figures_tipping.hangs_on(table, asked.code), ids=ids))
     says(
         told,
@@ -204,8 +204,8 @@ def _world_revisions(family: str | None, horizon: date) -> tuple[pl.DataFrame, d
 def _revision_words(asked: Asked, net: Net) -> list[Parts]:
     horizon: date = asked.as_of or net.rivals["known"].max()  # type: ignore[assignment]
     leading = net.rivals.filter(pl.col("definition") == net.main)["release"].unique().to_list()
-    family = {figures.family_of(key) for key in leading}
-    editions_of_all = [k for k in releases() if figures.family_of(k) in family and releases()[k].released <= horizon]
+    family = {copies.family_of(key) for key in leading}
+    editions_of_all = [k for k in releases() if copies.family_of(k) in family and releases()[k].released <= horizon]
     if not editions_of_all:
         return []
     ranking, editions_by_place = _world_revisions(releases()[editions_of_all[0]].family, horizon)

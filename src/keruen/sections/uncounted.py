@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from keruen import figures
+from keruen import figures_labour
 from keruen.errors import ModelError, NoEvidence
 from keruen.figures_labour import fan
 from keruen.kept import kept, stamp
@@ -68,7 +68,7 @@ def uncounted_section(asked: Asked) -> Section:
     else:
         sentence, sure = _reckoning(told, asked)
         answers(told, sentence or _newest(asked, facts))
-        drawn(told, lambda: figures.labour(facts, as_of=asked.as_of))
+        drawn(told, lambda: figures_labour.reported(facts, as_of=asked.as_of))
         _facts(told, asked, facts)
     other = _partners(told, asked)
     if other and (not told["answer"] or not sure):
@@ -213,9 +213,9 @@ def _facts(told: Section, asked: Asked, facts: pl.DataFrame) -> None:
     groups = (
         (
             "Labour migrants and the regularised, persons",
-            [m for m in LABOUR if m in figures.PEOPLE or m in ("regularised_interim", "labour_returns")],
+            [m for m in LABOUR if m in figures_labour.PEOPLE or m in ("regularised_interim", "labour_returns")],
         ),
-        ("Permits, patents and quotas: events, not persons", list(figures.PERMITS)),
+        ("Permits, patents and quotas: events, not persons", list(figures_labour.PERMITS)),
         ("Ethnic return", [m for m in LABOUR if m.startswith("ethnic_return")]),
     )
     same = ("measure", "stream", "counterpart", "start", "end", "value", "low", "high", "definition")

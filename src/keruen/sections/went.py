@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from keruen import figures, figures_flows
+from keruen import copies, figures, figures_flows, figures_stocks
 from keruen.errors import NoEvidence
 from keruen.flows import WorldFlows, corridor_rows
 from keruen.flows import flows as flows_of
@@ -133,7 +133,7 @@ def _flows(section: Section, asked: Asked) -> None:
         ),
     )  # fmt: skip
     newest = found.rows(asked.code).filter(pl.col("release") == editions[-1])
-    ids = [i for row in whole.get(asked.code, ()) for i in figures.rests_on(row)]
+    ids = [i for row in whole.get(asked.code, ()) for i in copies.rests_on(row)]
     drawn(section, lambda: figures_flows.made_of(newest, asked.code, ids=ids))
 
 
@@ -309,7 +309,7 @@ def _comparison_day(table: pl.DataFrame) -> date | None:
     days = days.filter(pl.col("corridors") >= pl.min_horizontal(0.3 * pl.col("corridors").max(), 10))
     if days.is_empty():
         return None
-    families = {k: figures.family_of(k) for k in days["release"].unique()}
+    families = {k: copies.family_of(k) for k in days["release"].unique()}
     days = days.with_columns(family=pl.col("release").replace_strict(families, return_dtype=pl.String))
     weight = days.group_by("family").agg(pl.col("corridors").sum(), pl.col("release").n_unique())
     family = weight.sort("release", "corridors", "family", descending=[True, True, False])["family"][0]
@@ -362,9 +362,9 @@ def _corridor_table(
 
 def _contradiction(shown: list[dict[str, Any]], end: str, words: str) -> Parts | None:
     """The corridor whose newest two editions lie farthest apart."""
-    families = [figures.family_of(r["release"]) for r in shown]
+    families = [copies.family_of(r["release"]) for r in shown]
     leading = max(sorted(set(families)), key=families.count, default="")
-    shown = [r for r in shown if figures.family_of(r["release"]) == leading]
+    shown = [r for r in shown if copies.family_of(r["release"]) == leading]
     pairs = []
     for code in {r[end] for r in shown}:
         told = sorted((r for r in shown if r[end] == code), key=lambda r: r["known"])
@@ -396,7 +396,7 @@ def _living(section: Section, asked: Asked) -> None:
         says(section, unreported("the number of migrants living there", asked))
     else:
         rows = witnesses(whole.sort("start", "known").iter_rows(named=True))
-        un = [r for r in rows if (card_of(r["release"]) or r) and figures.family_of(r["release"]) == "un-ims"] or rows
+        un = [r for r in rows if (card_of(r["release"]) or r) and copies.family_of(r["release"]) == "un-ims"] or rows
         if un:
             newest_release = max(un, key=lambda r: r["known"])["release"]
             last = [r for r in un if r["release"] == newest_release][-1]
@@ -426,7 +426,7 @@ def _living(section: Section, asked: Asked) -> None:
                         edition=edition_of(old["release"]),
                     )
             says(section, said)
-        drawn(section, lambda: figures.stock_by_edition(whole, as_of=asked.as_of))
+        drawn(section, lambda: figures_stocks.stock_by_edition(whole, as_of=asked.as_of))
     for table, end, first, words, title, empty in (
         (
             here,
@@ -466,7 +466,7 @@ def _living(section: Section, asked: Asked) -> None:
         def draw(
             wide: pl.DataFrame = wide, at: date = at, end: str = end, short: str = short, heading: str = heading
         ) -> figures.Figure:
-            return figures.corridors(wide, day=at, by=end, top=ROWS_SHOWN, name=short, title=heading)
+            return figures_stocks.corridors(wide, day=at, by=end, top=ROWS_SHOWN, name=short, title=heading)
 
         drawn(section, draw)
         shows(section, made_table)

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from keruen import figures, labels, store
+from keruen.adding import add
 from keruen.brief import brief, contents, contents_of_system, printed
 from keruen.errors import BadDate, ConceptError, MissingExtra, UnknownPlace
 from keruen.places import countries
@@ -20,6 +21,7 @@ from keruen.provenance import releases
 from keruen.sections import paths, sure, tipped
 from keruen.sections.common import Asked
 from keruen.tipping import tipping
+from keruen.trace import trace
 from keruen.wording import Number, Picture, Said, about, exact, figure, say, span, walk
 
 THEN = "2018-05-03"
@@ -110,7 +112,7 @@ def test_numbers__all_have_claims(today):
 
 def test_numbers__ids_lead_to_rows_of_the_store(today):
     wanted = sorted(claim_ids(today))
-    found = store.trace(wanted)
+    found = trace(wanted)
     assert set(wanted) <= set(found["id"])
 
 
@@ -144,7 +146,7 @@ def test_page__links_lead_somewhere(page):
 
 
 def test_printed_value__is_the_claim_of_its_id(today):
-    rows = {r["id"]: r for r in store.trace(sorted(claim_ids(today))).iter_rows(named=True)}
+    rows = {r["id"]: r for r in trace(sorted(claim_ids(today))).iter_rows(named=True)}
     single = [n for n in numbers(today) if len(n.ids) == 1 and n.status and "sum" not in n.mark]
     assert len(single) > 100
     wrong = [
@@ -231,7 +233,7 @@ def test_sources__have_licences(today):
 
 
 def test_as_of__no_claim_is_younger(then):
-    found = store.trace(sorted(claim_ids(then)))
+    found = trace(sorted(claim_ids(then)))
     assert found["known"].max() <= date(2018, 5, 3)
 
 
@@ -437,7 +439,7 @@ def test_own__rows_are_shown_marked_and_escaped(home, tmp_path):
             "note": ["<img src=x onerror=alert(1)>", "[click](javascript:alert(1)) `x`"],
         }
     ).write_csv(path)
-    store.add(path)
+    add(path)
     told = contents("TKL")
     page, text = printed(told, "html"), printed(told, "md")
     assert "own figure" in page
@@ -525,7 +527,7 @@ def test_system__who_cannot_be_told_is_named(monkeypatch):
 
 def test_system__as_of_holds_nothing_later():
     told = contents_of_system("south-caucasus", THEN)
-    found = store.trace(sorted(claim_ids(told)))
+    found = trace(sorted(claim_ids(told)))
     assert found["known"].max() <= date(2018, 5, 3)
     assert not re.search("WPP (2019|2022|2024)", printed(told, "md"))
 

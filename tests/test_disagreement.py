@@ -20,7 +20,8 @@ from keruen.disagreement import (
     sums,
 )
 from keruen.errors import Incomparable, NoEvidence, UnknownPlace, VocabularyError
-from keruen.store import evidence, trace
+from keruen.store import evidence
+from keruen.trace import trace
 
 
 def dressed(table: pl.DataFrame) -> pl.DataFrame:

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from keruen import kept as room
-from keruen import snapshot, store
+from keruen import snapshot
+from keruen.adding import add
 from keruen.errors import ConceptError
 from keruen.kept import clear, kept, size, stamp
 
@@ -183,18 +184,18 @@ def own(place, value, released="2023-02-01"):
 
 def test_stamp__changes_with_what_it_touches(home):
     before = {p: stamp(p) for p in ("KAZ", "UZB", None)}
-    store.add(own("KAZ", 5))
+    add(own("KAZ", 5))
     after = {p: stamp(p) for p in ("KAZ", "UZB", None)}
     assert before["KAZ"] != after["KAZ"]
     assert before["UZB"] == after["UZB"]
     assert before[None] != after[None]
-    store.add(own("KAZ", 5))
+    add(own("KAZ", 5))
     assert stamp("KAZ") == after["KAZ"]
 
 
 def test_stamp__a_later_figure_changes_no_past_day(home):
     before = stamp("KAZ", "2018-05-03")
-    store.add(own("KAZ", 5))
+    add(own("KAZ", 5))
     assert stamp("KAZ", "2018-05-03") == before
     assert stamp("KAZ", "2024-01-01") != before
 

@@ -14,7 +14,8 @@ import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from keruen import store
+from keruen import own, store
+from keruen.adding import add
 from keruen.contract import SCHEMA
 from keruen.errors import FaultyTable, UnreadableSource
 from keruen.readers.table import load, read, slug
@@ -59,15 +60,15 @@ def test_template__explains_every_column_and_its_rows_are_valid(home, tmp_path):
     ]  # fmt: skip
     assert claims["counterpart"].to_list() == [None, "UZB"]
     assert claims["end"].to_list() == [date(2018, 1, 1), date(2018, 1, 1)]
-    assert store.add(table(tmp_path, text)).added == 2
+    assert add(table(tmp_path, text)).added == 2
 
 
 def test_read__its_result_may_be_added(home, tmp_path):
     path = table(tmp_path, template())
     claims = read(path)
     assert claims.columns == [*SCHEMA, "source", "publisher", "url", "licence", "released"]
-    assert store.add(claims).added == 2
-    assert store.add(path).already == 2
+    assert add(claims).added == 2
+    assert add(path).already == 2
 
 
 def test_read__packaged_rows_are_not_added_again(home, tmp_path):
@@ -306,8 +307,8 @@ def test_notes__hold_anything_as_text(home, tmp_path):
     evil = '<script>alert(1)</script> =HYPERLINK("x")'
     quoted = evil.replace('"', '""')
     path = table(tmp_path, f'measure,place,year,value,source,note\nbirths,KAZ,2017,1,Book,"{quoted}"\n')
-    store.add(path)
-    assert store.own()["note"].item() == evil
+    add(path)
+    assert own.claims()["note"].item() == evil
 
 
 def test_comments__among_the_rows_are_told(tmp_path):

@@ -5,13 +5,14 @@ import polars as pl
 import pytest
 
 from keruen import contract, kept
+from keruen.adding import add
 from keruen.errors import ConceptError, Incomparable, KeruenError, ModelError, NoEvidence, VocabularyError
 from keruen.estimators.path import Design, Model, NotConverged, Prior, Reports, sample, simulate
 from keruen.path_calibration import calibrate, calibration
 from keruen.path_closed import closed, imbalance
 from keruen.path_design import Asked, designed
 from keruen.reconcile import VARIATIONS, claims_from_series, reconcile, sensitivity
-from keruen.store import add, evidence
+from keruen.store import evidence
 from keruen.tipping import outlier, tipping
 from keruen.tipping_world import world
 
@@ -433,7 +434,7 @@ def test_calibrate__ranks_are_uniform_on_a_small_design(exact):
 
 
 def test_anchors__mirrors_and_censuses_equal_sums_by_hand():
-    from keruen.store import trace
+    from keruen.trace import trace
 
     table = evidence("KAZ", ["net_migration", "immigration", "emigration"], stream="all", sex="all")
     design, _, _, about = designed("KAZ", table, Asked())

@@ -14,6 +14,7 @@ from keruen import errors as errors
 from keruen._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from keruen.adding import add as add
     from keruen.audit import audit as audit
     from keruen.brief import brief as brief
     from keruen.disagreement import compare as compare
@@ -35,19 +36,18 @@ if TYPE_CHECKING:
     from keruen.remittances import remittances as remittances
     from keruen.score import score_flows as score_flows
     from keruen.snapshot import covariates as covariates
-    from keruen.store import add as add
+    from keruen.sql import sql as sql
     from keruen.store import evidence as evidence
     from keruen.store import sources as sources
-    from keruen.store import sql as sql
-    from keruen.store import trace as trace
     from keruen.streams import breaks as breaks
     from keruen.streams import events as events
     from keruen.streams import streams as streams
     from keruen.tipping import outlier as outlier
     from keruen.tipping import tipping as tipping
+    from keruen.trace import trace as trace
 
 _PUBLIC = {
-    "add": "store",
+    "add": "adding",
     "audit": "audit",
     "breaks": "streams",
     "brief": "brief",
@@ -72,11 +72,11 @@ _PUBLIC = {
     "sensitivity": "reconcile",
     "shock": "passthrough",
     "sources": "store",
-    "sql": "store",
+    "sql": "sql",
     "streams": "streams",
     "system": "places",
     "tipping": "tipping",
-    "trace": "store",
+    "trace": "trace",
     "transitions": "estimators.stocks",
 }
 

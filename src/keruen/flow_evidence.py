@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
 import polars as pl
 
-from keruen import snapshot, store
+from keruen import own, snapshot, store
 from keruen.disagreement import DEFINITIONS_OF_VARIANTS
 from keruen.errors import VocabularyError
 from keruen.estimators.ipf import Array
@@ -190,7 +189,7 @@ def _fetched(
     naming tens of thousands of rows takes longer than estimating from them.
     """
     topic = word(measure).topic
-    if release not in releases() or _withdrawn(topic, snapshot.manifest()["version"]) or len(store.own()):
+    if release not in releases() or topic in snapshot.manifest()["withdrawals"] or len(own.claims()):
         return store.evidence(measure=measure, release=release, sex=list(sexes), as_of=as_of, **asked)
     table = snapshot.scan([topic]).filter(
         pl.col("measure") == measure, pl.col("release") == release, pl.col("sex").is_in(list(sexes))
@@ -205,13 +204,6 @@ def _fetched(
     if as_of is not None:
         table = table.filter(pl.col("known") <= read_day(as_of, last=True))
     return table.collect()
-
-
-@cache
-def _withdrawn(topic: str, version: str) -> bool:
-    return bool(
-        len(snapshot.scan([topic]).filter(pl.col("retracts").is_not_null()).select("retracts").head(1).collect())
-    )
 
 
 def dates(release: str, *, as_of: str | date | None = None, claims: pl.DataFrame | None = None) -> list[date]:
@@ -259,7 +251,7 @@ def periods_of(days: Sequence[date]) -> list[tuple[date, date]]:
 
 def cards_of(keys: Iterable[str]) -> list[dict[str, object]]:
     """Sources in plain data: key, source, licence, the day it became known."""
-    cards = releases() | store.own_releases()
+    cards = releases() | own.releases()
     return [
         {"release": k, "source": cards[k].source, "licence": cards[k].licence, "known": cards[k].released}
         for k in sorted(set(keys))

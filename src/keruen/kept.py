@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from keruen import folders, snapshot, store
+from keruen import folders, own, snapshot
 from keruen._version import __version__
 from keruen.errors import ConceptError
 from keruen.places import place as one_place
@@ -101,7 +101,7 @@ def stamp(places: str | Iterable[str] | None = None, as_of: str | int | date | N
     True
     """
     told: list[Any] = [snapshot.manifest()["version"]]
-    cards = store.own_releases()
+    cards = own.releases()
     if cards:
         asking: list[pl.Expr] = []
         if places is not None:
@@ -111,7 +111,7 @@ def stamp(places: str | Iterable[str] | None = None, as_of: str | int | date | N
         if as_of is not None:
             asking.append(pl.col("known") <= day(str(as_of) if isinstance(as_of, int) else as_of, last=True))
         # A corrected day of release keeps the id, so the day stands beside it.
-        mine = store.own(asking).select("id", "release", pl.col("known").cast(pl.String)).sort("id")
+        mine = own.claims(asking).select("id", "release", pl.col("known").cast(pl.String)).sort("id")
         if len(mine):
             told += [mine.rows(), [repr(cards[k]) for k in mine["release"].unique().sort().to_list() if k in cards]]
     return _digest(told)

@@ -20,6 +20,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
+from keruen import own
 from keruen.errors import BadDate, ModelError, NoEvidence, NotConverged, VocabularyError
 from keruen.estimators import hidden
 from keruen.labour_model import Anchor, Design, Parameter, Regime, account, fit, log_likelihood, parameters, predicted
@@ -28,7 +29,7 @@ from keruen.places import system
 from keruen.posterior import Diagnosis, contraction, diagnose, interval, resample_size
 from keruen.provenance import cite, day
 from keruen.provenance import releases as known_releases
-from keruen.store import evidence, own_releases
+from keruen.store import evidence
 
 Array = NDArray[np.float64]
 
@@ -530,7 +531,7 @@ def labour(
 
 
 def _cited(key: str) -> str:
-    card = own_releases().get(key)
+    card = own.releases().get(key)
     return cite(card) if card is not None else cite(key) if key in known_releases() else key
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from keruen import folders
+from keruen import folders, ids
 from keruen.contract import CONTENT, SCHEMA, checked
 from keruen.errors import NoEvidence, UnreadableSource
 from keruen.folders import home
@@ -32,7 +32,7 @@ READERS = (
 """One publisher, or one family of publishers, a module. Each yields tables of claims from `claims(folder)`, tables
 beside them from `covariates(folder)`, and cards of pages from `pages(folder)`; it has those of the three it needs."""
 
-ROW_GROUP = 25_000
+INDEX = "index.parquet"
 SORTED = ["place", "measure", "counterpart", "start", "end", "release", "sex", "age", "group", "stream", "level"]
 WORDS = [name for name, dtype in SCHEMA.items() if dtype == pl.String and name not in ("locator", "note", "text")]
 
@@ -74,6 +74,16 @@ def scan(wanted: Iterable[str] | None = None) -> pl.LazyFrame:
     if not paths:
         return pl.LazyFrame(schema=SCHEMA)
     return pl.scan_parquet(paths, glob=False)
+
+
+def near(keys: Iterable[str]) -> list[pl.LazyFrame]:
+    """The pieces of the packaged claims in which some ids may lie, by the index of the snapshot."""
+    wanted, first, pieces = ids.blocks(folders.snapshot() / INDEX, keys), 0, []
+    for topic, count in manifest()["blocks"].items():
+        rows = scan([topic])
+        pieces += [rows.slice((b - first) * ids.BLOCK, ids.BLOCK) for b in wanted if first <= b < first + count]
+        first += count
+    return pieces
 
 
 def covariates(name: str) -> pl.DataFrame:
@@ -433,6 +443,8 @@ def _written(
     copies: dict[str, int] = {}
     repeated: dict[str, int] = {}
     sizes: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    withdrawals: list[str] = []
     for topic in sorted(pieces):
         progress(f"writing {topic}")
         table = pl.concat([_compact(pl.read_parquet(path)) for path in pieces[topic]], rechunk=True)
@@ -451,11 +463,18 @@ def _written(
             copies[str(key)] = copies.get(str(key), 0) + count
         path = build / f"{topic}.parquet"
         table.lazy().with_columns(pl.col(c).cast(dtype) for c, dtype in SCHEMA.items()).sink_parquet(
-            path, compression="zstd", compression_level=15, row_group_size=ROW_GROUP, statistics=True
+            path, compression="zstd", compression_level=15, row_group_size=ids.BLOCK, statistics=True
         )
-        sizes[topic] = path.stat().st_size
+        if table["retracts"].null_count() < len(table):
+            withdrawals.append(topic)
+        sizes[topic], counts[topic] = path.stat().st_size, len(table)
         for part_path in pieces[topic]:
             part_path.unlink()
+        del table
+    progress("indexing")
+    ids.index([build / f"{topic}.parquet" for topic in counts]).write_parquet(
+        build / INDEX, compression="zstd", compression_level=15, row_group_size=16_384
+    )
     digest = hashlib.blake2b(digest_size=6)
     for path in sorted(build.rglob("*.parquet")):
         digest.update(path.name.encode())
@@ -469,7 +488,9 @@ def _written(
         "covariates": sorted(covariate_names),
         "releases": {k: {"rows": rows[k], "copies": copies.get(k, 0)} for k in sorted(rows)},
         "repeated": repeated,
+        "withdrawals": withdrawals,
         "bytes": sizes,
+        "blocks": {topic: ids.blocks_of(count) for topic, count in counts.items()},
         "licences": sorted({licences()[cards[k].licence]["name"] for k in rows}),
     }
     (build / "manifest.json").write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", "utf-8")

@@ -25,6 +25,7 @@ from keruen.places import places as all_places
 from keruen.provenance import definitions
 from keruen.reconcile import reconcile
 from keruen.tipping import Paths
+from keruen.trace import trace
 from keruen.vocabulary import measure as word
 from keruen.wording import Number, Parts, Said, about, exact, figure, number, span
 from keruen.wording import made as resting
@@ -302,7 +303,7 @@ class Day:
 
     def traced(self, ids: tuple[str, ...]) -> list[dict[str, Any]]:
         """The claims of some ids, wherever they lie."""
-        return self.once(("traced", ids), lambda: store.trace(ids).to_dicts() if ids else [])  # type: ignore[no-any-return]
+        return self.once(("traced", ids), lambda: trace(ids).to_dicts() if ids else [])  # type: ignore[no-any-return]
 
     def _when(self) -> dict[str, Any]:
         return {"as_of": self.as_of, "strict": self.strict}

@@ -244,9 +244,9 @@ def trace(
 
     `keruen trace un-wpp-2017:7cbd3f0cb4d9b2c1`
     """
-    from keruen import store
+    from keruen.trace import trace as rows_behind
 
-    rows = store.trace(ids)
+    rows = rows_behind(ids)
     give(
         rows, show=["id", "measure", "place", "counterpart", "start", "end", "value", "unit", "known", "cite"],
         as_json=as_json, format=format, out=out, force=force,

@@ -42,9 +42,9 @@ def add(
     """
     from dataclasses import asdict
 
-    from keruen import store
+    from keruen.adding import add as added
 
-    summary = store.add(
+    summary = added(
         file, source=source, publisher=publisher, url=url, licence=licence, released=released, measure=measure,
         decimal=decimal,
     )  # fmt: skip
@@ -85,9 +85,9 @@ def sql(
 
     `keruen sql "SELECT release, value FROM claims WHERE place = 'KAZ' AND measure = 'net_migration' LIMIT 5"`
     """
-    from keruen import store
+    from keruen.sql import sql as asked
 
-    rows = store.sql(query)
+    rows = asked(query)
     give(rows, show=rows.columns, as_json=as_json, format=format, out=out, force=force)
 
 

@@ -73,7 +73,7 @@ def read(
     Returns
     -------
     A table with the columns of a claim, and ``source``, ``publisher``, ``url``, ``licence`` and ``released`` of the
-    release; it may be given to :func:`keruen.store.add` as it stands.
+    release; it may be given to :func:`keruen.adding.add` as it stands.
 
     Raises
     ------

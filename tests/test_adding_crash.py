@@ -10,7 +10,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from keruen import store
+from keruen import own
+from keruen.adding import add
+from keruen.ids import ids
 
 WRITERS = 4
 KILLS = 100
@@ -22,10 +24,10 @@ import os, random, signal, sys, time
 from pathlib import Path
 from datetime import date
 import polars as pl
-from keruen import contract, provenance, store
+from keruen import adding, contract, provenance
 
 writers, kills, logs = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-store.SMALL_PARTS = 5
+adding.SMALL_PARTS = 5
 
 def write(slot, life):
     card = provenance.Release(key="own-book", title="Book", publisher="Book", edition="", released=date(2018, 5, 3),
@@ -40,7 +42,7 @@ def write(slot, life):
             group=f"{slot} {life} {number}", known=date(2018, 5, 3), known_basis="release", status="press",
             definition="own",
         )
-        told = store.append(table, [card], origin="test")
+        told = adding.append(table, [card], origin="test")
         os.write(log, ("\\n".join(told.ids) + "\\n").encode())
 
 rng = random.Random(20180503)
@@ -68,10 +70,10 @@ while any(n < kills for n in lives) or alive:
 WRITER = """
 import sys
 import polars as pl
-from keruen import store
+from keruen.adding import add
 for number in range(8):
     rows = pl.DataFrame({"measure": ["births"], "place": ["KAZ"], "year": [2017], "value": [1.0]})
-    store.add(rows.with_columns(group=pl.lit(f"{sys.argv[1]} {number}")), source="Book")
+    add(rows.with_columns(group=pl.lit(f"{sys.argv[1]} {number}")), source="Book")
 """
 
 
@@ -97,7 +99,7 @@ def test_kill__loses_no_committed_row(home, tmp_path):
     try:
         while nursery.poll() is None:
             told = acknowledged(logs)
-            assert told <= set(store.own()["id"])  # a reader in the midst of it
+            assert told <= set(own.claims()["id"])  # a reader in the midst of it
             looks += 1
             time.sleep(0.2)
     finally:
@@ -105,27 +107,27 @@ def test_kill__loses_no_committed_row(home, tmp_path):
         nursery.wait()
     assert nursery.returncode == 0
     assert [p.read_text() for p in logs.glob("error-*")] == []
-    told, held = acknowledged(logs), store.own()
+    told, held = acknowledged(logs), own.claims()
     lives = {tuple(said.split()[:2]) for said in held["group"]}
     assert len(lives) > WRITERS * KILLS / 4  # most lived long enough to write
     assert looks > 3
     assert told <= set(held["id"])
     assert held["id"].is_unique().all()
-    assert held["id"].to_list() == store.ids(held).to_list()
+    assert held["id"].to_list() == ids(held).to_list()
     assert held.group_by("group").len()["len"].unique().to_list() == [3]  # a batch is whole or absent
     db = sqlite3.connect(home / "store/manifest.sqlite")
     assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     listed = {f"{name}.parquet" for (name,) in db.execute("SELECT name FROM parts")}
     db.close()
     frame = pl.DataFrame({"measure": ["births"], "place": ["KAZ"], "year": [2017], "value": [1.0]})
-    assert store.add(frame, source="After all").added == 1
+    assert add(frame, source="After all").added == 1
     left = {p.name for p in (home / "store/parts").iterdir()}
     assert len(left - listed) <= 1  # the new part; whatever the killed had left is swept
-    assert {f"{p.stem}.parquet" for p in store._paths()} == left
+    assert {f"{p.stem}.parquet" for p in own.paths()} == left
 
 
 def test_two_writers__lose_nothing(home):
     env = os.environ | {"KERUEN_HOME": str(home), "POLARS_MAX_THREADS": "1"}
     both = [subprocess.Popen([sys.executable, "-c", WRITER, name], env=env) for name in "ab"]
     assert [p.wait(120) for p in both] == [0, 0]
-    assert sorted(store.own()["group"]) == sorted(f"{name} {number}" for name in "ab" for number in range(8))
+    assert sorted(own.claims()["group"]) == sorted(f"{name} {number}" for name in "ab" for number in range(8))

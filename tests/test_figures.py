@@ -296,6 +296,13 @@ def test_labour__ranges_and_more_than():
     assert "labour migrants (unregistered)" in figure.svg
 
 
+def test_labour__a_group_of_origins_beside_its_whole_is_not_drawn():
+    whole = facts()[3].with_columns(id=pl.lit("whole"))
+    cis = whole.with_columns(counterpart=pl.lit("_CIS"), value=pl.lit(1e5), id=pl.lit("cis"))
+    assert figures_labour.reported(pl.concat([whole, cis])).ids == ("whole",)
+    assert figures_labour.reported(cis).ids == ("cis",)
+
+
 def test_known_when__leaves_out_running_series():
     lagged = rivals().with_columns(known_basis=pl.lit("publication lag"))
     with pytest.raises(NoEvidence):

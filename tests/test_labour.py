@@ -371,6 +371,17 @@ def test_anchors__copies_and_repeats_are_one_witness():
     assert "no second witness" in left[0]["why"]
 
 
+def test_anchors__a_group_beside_its_whole_is_no_witness():
+    whole = row("labour_migrants", "labour_registered", 2012, 5_000.0, "worker_registered")
+    cis, rest = whole | {"counterpart": "_CIS", "value": 200.0}, whole | {"counterpart": "_NON_CIS", "value": 4_800.0}
+    got, left = anchors(claims(whole, cis, rest), place="KAZ")
+    assert [a.value for a in got] == [5_000]
+    assert {u["why"] for u in left} == {
+        "a group of origins beside the whole of the same days: a part, not a second witness"
+    }
+    assert [a.value for a in anchors(claims(cis), place="KAZ")[0]] == [200]  # told alone it is all that was told
+
+
 def test_anchors__running_counts_of_one_year_are_one_witness():
     def span(value, month):
         return row(

@@ -131,6 +131,22 @@ def test_amnesty__by_sector_and_region(tmp_path):
     assert told["end"].unique().to_list() == [date(2006, 11, 2)]
 
 
+def test_registered__an_unofficial_estimate_is_no_bound_of_it(tmp_path):
+    fact = f"RUS,KGZ,labour_migrants_registered,labour-registered,{YEAR}"
+    both = "officially registered; unofficial estimates over one million"
+    permit = f"RUS,KGZ,{YEAR},labour_migrants_registered,350,persons,{both},{PAGE},"
+    told = read(
+        tmp_path,
+        [f"{fact},,350,1000,persons,{both},{PAGE}", f"{fact},340,350,360,persons,counted,{PAGE}"],
+        permits=[permit],
+    )
+    assert told.select("stream", "definition", "value", "low", "high").unique().sort("low", "high").rows() == [
+        ("labour_registered", "worker_registered", 350, None, None),
+        ("labour_registered", "worker_registered", 350, 340, 360),
+        ("labour", "worker_est", None, 1000, None),
+    ]
+
+
 def test_bounds__low_alone_at_least_and_range(tmp_path):
     stock = "labour_migrants_stock_estimate,total,2009-01-01,2009-07-15"
     told = read(

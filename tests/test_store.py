@@ -41,6 +41,12 @@ def test_evidence__printed_is_what_was_printed(home):
     assert row.select("value", "printed", "printed_unit").rows() == [(159_807.0, 159.807, "thousand")]
 
 
+def test_evidence__printed_has_no_noise_of_its_own(home):
+    table = store.evidence("TJK", "money_transfers", counterpart="RUS")
+    assert 679.7 in table["printed"].to_list()
+    assert max(len(str(x)) for x in table["printed"].drop_nulls()) < 12
+
+
 def test_evidence__nothing_is_known_before_its_day(home):
     for said in ("2018-05-03", date(2018, 5, 3)):
         table = store.evidence("KAZ", as_of=said)
@@ -134,5 +140,11 @@ def test_sources__obey_the_day(home):
     table = store.sources(as_of="2018-05-03")
     assert "un-wpp-2017" in table["key"].to_list()
     assert not {"un-wpp-2019", "un-wpp-2024", "un-ims-2019"} & set(table["key"])
+    assert table["released"].max() <= date(2018, 5, 3)
+    assert not table.filter(pl.col("edition").str.contains("202")).height
+    taldau = table.row(by_predicate=pl.col("key") == "bns-taldau", named=True)
+    assert (taldau["released"], taldau["known_basis"]) == (date(2017, 6, 30), "publication lag")
+    wpp = table.row(by_predicate=pl.col("key") == "un-wpp-2017", named=True)
+    assert (wpp["released"], wpp["known_basis"]) == (date(2017, 6, 21), "release")
     known = snapshot.scan().filter(pl.col("known") <= date(2018, 5, 3)).select(pl.len()).collect().item()
     assert table["rows"].sum() == known

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import keruen
+from keruen.ledger import reasons
 from keruen.provenance import Release, definitions, licences, releases
 from keruen.snapshot import manifest
 from keruen.vocabulary import measures, topics, words
@@ -108,9 +109,35 @@ def edition(m: Release, rows: dict[str, dict[str, int]]) -> list[str]:
     ]
 
 
+def compiling() -> str:
+    """What became of every row of every table that the snapshot was compiled from."""
+    told = manifest()
+    lines = [
+        "# Compiling the figures",
+        "",
+        "`keruen compile FOLDER` makes the snapshot of figures from tidy copies of publishers' tables; users need it",
+        "only for figures without an open licence (`--include-restricted`). It refuses a table that gives more or fewer",
+        "claims than it has rows, unless `data/tables.toml` says why. Compiled twice from the same tables by the same",
+        "package, a snapshot is the same to the byte.",
+        "",
+        f"The packaged one holds {told['rows']:,} claims. Rows that say the same in two tables, or twice in one, are one",
+        f"claim ({sum(told['repeated'].values()):,} are left out for that).",
+        "",
+        "| tables | rows | claims | covariates | without an open licence | why they differ |",
+        "|---|--:|--:|--:|--:|---|",
+    ]
+    for name, e in told["tables"].items():
+        names = "<br>".join(f"`{n}`" for n in name.split(" + "))
+        counts = " | ".join(f"{e[k]:,}" if e[k] else "" for k in ("rows", "claims", "covariates", "closed"))
+        lines.append(f"| {names} | {counts} | {reasons().get(name, {}).get('why', '')} |")
+    lines += ["", "Tables of which no claims are made:", ""]
+    lines += [f"* `{name}`: used by {told['used']}." for name, told in reasons().items() if "used" in told]
+    return "\n".join([*lines, ""])
+
+
 def main() -> int:
     """Write or check."""
-    pages = {"reference.md": reference(), "measures.md": vocabulary(), **source_pages()}
+    pages = {"reference.md": reference(), "measures.md": vocabulary(), "compile.md": compiling(), **source_pages()}
     stale = [
         p.relative_to(DOCS).as_posix() for p in DOCS.glob("sources/*.md") if p.relative_to(DOCS).as_posix() not in pages
     ]

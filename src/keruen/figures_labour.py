@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from keruen.copies import wholes
 from keruen.errors import NoEvidence
 from keruen.figures import (
     INK,
@@ -220,6 +221,7 @@ def small_multiples(table: pl.DataFrame, *, since: int = 1991, until: int = 2025
         alone & (pl.col("group") == "all") & pl.col("value").is_not_null()
         & (pl.col("start") >= date(since, 1, 1)) & (pl.col("end") <= date(until + 1, 1, 1))
     )  # fmt: skip
+    whole = wholes(whole, ["stream", "series", "group", "start", "end", "definition"])
     panels = []
     for stream, series, heading in PANELS:
         rows = whole.filter((pl.col("stream") == stream) & (pl.col("series") == series))
@@ -326,6 +328,7 @@ def reported(claims: pl.DataFrame, *, since: int = 1991, as_of: date | None = No
         (pl.col("counterpart").is_null() | pl.col("counterpart").str.starts_with("_"))
         & (pl.col("start") >= date(since, 1, 1))
     )
+    rows = wholes(rows)
     code = _one_place(rows, "labour migrants, permits or ethnic return")
     found = list(rows.sort("start", "end", "id").iter_rows(named=True))
     kinds = (

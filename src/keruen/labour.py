@@ -185,6 +185,7 @@ def anchors(
         left.setdefault((row["measure"], why), []).append(row["id"])
 
     rows = _from_shares(rows, counterpart, place) if counterpart else rows
+    whole = {_cell(r) for r in rows if r["counterpart"] is None and r["value"] is not None}
     for row in rows:
         card = errors.get((row["measure"], row["stream"], row["definition"])) or (
             loose.get((row["measure"], row["stream"])) if row["definition"] is None else None
@@ -201,6 +202,8 @@ def anchors(
             leave(row, "a part told by region, sector or another trait")
         elif row["value"] is None and row["low"] is None and row["high"] is None:
             leave(row, "no number")
+        elif str(row["counterpart"]).startswith("_") and _cell(row) in whole:
+            leave(row, "a group of origins beside the whole of the same days: a part, not a second witness")
         else:
             of = card["of"]
             end = (
@@ -281,6 +284,11 @@ def anchors(
     return ordered, [
         {"measure": measure, "why": why, "ids": ids} for (measure, why), ids in sorted(left.items())
     ]  # fmt: skip
+
+
+def _cell(row: dict[str, Any]) -> tuple[Any, ...]:
+    """What a figure of a group of origins shares with that of all origins."""
+    return tuple(row.get(c) for c in ("measure", "stream", "definition", "group", "start", "end"))
 
 
 def _inside_another(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> bool:

@@ -22,6 +22,7 @@ from keruen import folders, ids
 from keruen.contract import CONTENT, SCHEMA, checked
 from keruen.errors import NoEvidence, UnreadableSource
 from keruen.folders import home
+from keruen.ledger import Ledger
 from keruen.provenance import licences, pages_from, releases
 from keruen.vocabulary import measures, suggest, topics
 
@@ -424,10 +425,13 @@ def _written(
     topic_of = pl.DataFrame({"measure": list(measures()), "_topic": [m.topic for m in measures().values()]})
     cards = releases()
     closed = [k for k, c in cards.items() if c.restricted and not include_restricted]
+    ledger = Ledger()
     for name, reader in readers.items():
         progress(name)
+        ledger.begin()
         for table_name, table in reader.covariates(source) if hasattr(reader, "covariates") else ():
             allowed = table.filter(~pl.col("release").is_in(closed)) if "release" in table.columns else table
+            ledger.enter("covariates", len(table), len(table) - len(allowed))
             if len(allowed):
                 path = build / "covariates" / f"{table_name}.parquet"
                 allowed.write_parquet(path, compression="zstd", compression_level=15)
@@ -435,10 +439,12 @@ def _written(
         for made in reader.claims(source) if hasattr(reader, "claims") else ():
             checked(made, f"reader {name}", dated=False)
             open_rows = made.filter(~pl.col("release").is_in(closed)).join(topic_of, on="measure", how="left")
+            ledger.enter("claims", len(made), len(made) - len(open_rows))
             for (topic,), part in open_rows.partition_by("_topic", as_dict=True).items():
                 path = build / f"{topic}-{len(pieces.get(str(topic), []))}.part"
                 part.drop("_topic").write_parquet(path, compression="lz4")
                 pieces.setdefault(str(topic), []).append(path)
+    tables = ledger.checked()
     rows: dict[str, int] = {}
     copies: dict[str, int] = {}
     repeated: dict[str, int] = {}
@@ -488,6 +494,7 @@ def _written(
         "covariates": sorted(covariate_names),
         "releases": {k: {"rows": rows[k], "copies": copies.get(k, 0)} for k in sorted(rows)},
         "repeated": repeated,
+        "tables": tables,
         "withdrawals": withdrawals,
         "bytes": sizes,
         "blocks": {topic: ids.blocks_of(count) for topic, count in counts.items()},

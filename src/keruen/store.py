@@ -272,7 +272,10 @@ def dressed(table: pl.DataFrame, known: dict[str, Release]) -> pl.DataFrame:
         .with_columns(
             unit=pl.col("measure").replace_strict(unit, return_dtype=pl.String),
             source=pl.col("release").replace_strict(source, default=None, return_dtype=pl.String),
-            printed=pl.col("value") / pl.col("_scale"),
+            # A figure printed as 679.7 million does not come back from 679,700,000 to the last bit.
+            printed=pl.when(pl.col("_scale") == 1)
+            .then("value")
+            .otherwise((pl.col("value") / pl.col("_scale")).round_sig_figs(15)),
         )
         .select(RESULT)
         .sort(SORTED, nulls_last=False, maintain_order=True)
@@ -318,13 +321,18 @@ def _event_claims(version: str) -> pl.DataFrame:
 # ---------------------------------------------------------------- sources
 
 
+RUNNING = "a running series, as the publication lag makes it known"
+
+
 def sources(as_of: str | int | date | None = None) -> pl.DataFrame:
     """Every release: publisher, edition, licence, rows, and the faults known of it.
 
     Parameters
     ----------
     as_of
-        Only releases of which something was known that day; rows and faults as of that day.
+        Only releases of which something was known that day; rows and faults as of that day. Of a running series that
+        was read later, ``released`` is then the newest day on which the publication lag makes something of it known,
+        and ``known_basis`` says so.
 
     Examples
     --------
@@ -336,13 +344,16 @@ def sources(as_of: str | int | date | None = None) -> pl.DataFrame:
     counts = _counts(told)
     rows = []
     for key, card in known.items():
-        held, copies = counts.get(key, (0, 0))
-        if told is not None and not held and card.released > told:
+        held, copies, newest = counts.get(key, (0, 0, None))
+        early = told is not None and card.released > told
+        if early and newest is None:
             continue
         rows.append(
             {
-                "key": key, "publisher": card.publisher, "title": card.title, "edition": card.edition,
-                "released": card.released, "precision": card.precision,
+                "key": key, "publisher": card.publisher, "title": card.title,
+                "edition": RUNNING if early else card.edition, "released": newest if early else card.released,
+                "precision": "day" if early else card.precision,
+                "known_basis": "publication lag" if early else "release",
                 "licence": licences().get(card.licence, {"name": card.licence})["name"], "url": card.url,
                 "zeros": card.zeros, "family": card.family, "rows": held, "copies": copies,
                 "restricted": card.restricted, "own": key in mine,
@@ -353,16 +364,22 @@ def sources(as_of: str | int | date | None = None) -> pl.DataFrame:
     return pl.DataFrame(rows, schema_overrides=schema, infer_schema_length=None).sort("key")
 
 
-def _counts(told: date | None) -> dict[str, tuple[int, int]]:
-    """Rows and copies by release."""
-    held = {k: (c["rows"], c["copies"]) for k, c in snapshot.manifest()["releases"].items()}
+def _counts(told: date | None) -> dict[str, tuple[int, int, date | None]]:
+    """Rows and copies by release, and the newest day on which one of them became known, where a day is asked of."""
+    held: dict[str, tuple[int, int, date | None]] = {
+        k: (c["rows"], c["copies"], None) for k, c in snapshot.manifest()["releases"].items()
+    }
     told_by = (pl.col("release"), pl.col("known"), pl.col("copy_of"))
-    summed = (pl.len().alias("rows"), pl.col("copy_of").is_not_null().sum().alias("copies"))
+    summed = (
+        pl.len().alias("rows"),
+        pl.col("copy_of").is_not_null().sum().alias("copies"),
+        pl.col("known").max().alias("newest"),
+    )
     asking = [pl.col("known") <= told] if told is not None else []
     tables = [own.claims(asking).select(told_by)]
     if told is not None:
         held = {}
         tables.append(snapshot.scan().filter(*asking).select(told_by).collect())
     for table in tables:
-        held |= {k: (r, c) for k, r, c in table.group_by("release").agg(summed).iter_rows()}
+        held |= {k: (r, c, n) for k, r, c, n in table.group_by("release").agg(summed).iter_rows()}
     return held

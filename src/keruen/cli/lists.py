@@ -101,7 +101,8 @@ def sources(
     told = {"as_of": as_of, "sources": rows.to_dicts()} if as_json else None
     printed = rows if pages or as_json or format or out else rows.filter(~pl.col("key").str.starts_with("page-"))
     give(
-        printed, show=["key", "publisher", "title", "released", "precision", "rows", "copies", "licence", "own"],
+        printed,
+        show=["key", "publisher", "title", "released", "precision", "known_basis", "rows", "copies", "licence", "own"],
         told=told, as_json=as_json, format=format, out=out, force=force,
     )  # fmt: skip
 

@@ -9,6 +9,9 @@ import polars as pl
 from keruen.errors import UnreadableSource
 from keruen.places import places
 
+opened: list[tuple[str, int]] = []
+"""Tables opened, with their rows, until whoever keeps the ledger takes them away."""
+
 
 def table(folder: Path, name: str, **types: pl.DataType | type[pl.DataType]) -> pl.DataFrame:
     """A publisher's table as it stands; an empty cell is absent, "NA" is Namibia.
@@ -29,9 +32,11 @@ def table(folder: Path, name: str, **types: pl.DataType | type[pl.DataType]) -> 
     if not path.is_file():
         raise UnreadableSource(f"{path} is missing; this reader needs it.")
     try:
-        return pl.read_csv(path, infer_schema_length=None, null_values=[""], schema_overrides=types)
+        read = pl.read_csv(path, infer_schema_length=None, null_values=[""], schema_overrides=types)
     except pl.exceptions.PolarsError as error:
         raise UnreadableSource(f"{path} cannot be read as CSV: {error}") from error
+    opened.append((name, len(read)))
+    return read
 
 
 def columns(frame: pl.DataFrame, *names: str) -> None:

@@ -420,9 +420,27 @@ def ends(rows: pl.DataFrame) -> pl.DataFrame:
     return placed.with_columns(basis=pl.when(pl.col("counterpart").is_not_null()).then(basis))
 
 
+def apart(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows, two where one tells what is registered and, as its upper end, what is estimated unofficially.
+
+    The estimate counts other people than the register does; it is no bound of the registered.
+    """
+    two = pl.all_horizontal(pl.col("value", "value_high").is_not_null()) & pl.col("definition").str.contains(
+        r"registered.*unofficial estimates over"
+    ).fill_null(False)
+    estimates = rows.filter(two).with_columns(
+        measure=pl.lit("labour_migrants_stock_estimate"),
+        stream=pl.lit("total"),
+        value=pl.lit(None, pl.Float64),
+        value_low="value_high",
+        value_high=pl.lit(None, pl.Float64),
+    )
+    return pl.concat([rows.with_columns(value_high=pl.when(~two).then("value_high")), estimates])
+
+
 def figures(folder: Path) -> pl.DataFrame:
     """Claims of the three tables of pages."""
-    figure = told_facts(folder).filter(pl.col("unit") != "event", pl.col("period_start").is_not_null())
+    figure = apart(told_facts(folder).filter(pl.col("unit") != "event", pl.col("period_start").is_not_null()))
     rows = ends(period(meant(figure)))
     millions = pl.col("unit") == "million USD"
     scale = pl.when(millions).then(1e6).otherwise(1.0)

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from keruen import figures_labour
+from keruen.copies import wholes
 from keruen.errors import ModelError, NoEvidence
 from keruen.figures_labour import fan
 from keruen.kept import kept, stamp
@@ -209,7 +210,7 @@ def _facts(told: Section, asked: Asked, facts: pl.DataFrame) -> None:
     """The newest facts of each kind; what several pages tell alike is told once, with all of them."""
     # A campaign told for the CIS as a whole is told as a whole: aggregates stand with the totals, and say so.
     whole = (pl.col("counterpart").is_null() | pl.col("counterpart").str.starts_with("_")) & (pl.col("group") == "all")
-    main = facts.filter(whole)
+    main = wholes(facts.filter(whole))
     groups = (
         (
             "Labour migrants and the regularised, persons",
@@ -246,7 +247,7 @@ def _facts(told: Section, asked: Asked, facts: pl.DataFrame) -> None:
                 how=Said(f"keruen evidence {asked.code} --measure {left[0]['measure']}", "code"),
             )  # fmt: skip
         shows(told, table_of([caption], [["What"], ["When"], ["Figure"], ["Source"]], lines, note))
-    rest = facts.filter(~whole).to_dicts()
+    rest = facts.join(main, on="id", how="anti", maintain_order="left").to_dicts()
     if rest:
         says(
             told,

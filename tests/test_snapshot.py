@@ -5,10 +5,10 @@ from datetime import date
 import polars as pl
 import pytest
 
-from keruen import snapshot
+from keruen import folders, snapshot
 from keruen.contract import SCHEMA, claims
 from keruen.errors import NoEvidence, UnreadableSource
-from keruen.provenance import Release
+from keruen.provenance import Release, releases
 from keruen.vocabulary import topics
 
 
@@ -146,7 +146,7 @@ def test_packaged__every_topic_keeps_the_contract():
     told = snapshot.manifest()
     assert set(told["topics"]) <= set(topics())
     assert told["rows"] == sum(r["rows"] for r in told["releases"].values())
-    assert sum(told["bytes"].values()) < 25e6
+    assert sum(p.stat().st_size for p in folders.snapshot().rglob("*") if p.is_file()) < 25e6
     for topic in told["topics"]:
         assert dict(snapshot.scan([topic]).collect_schema()) == SCHEMA, topic
 
@@ -197,3 +197,46 @@ def test_packaged__half_of_the_five_year_figures_are_carried_over():
     )
     shares = five.group_by("release").agg(pl.col("copy_of").is_not_null().mean().alias("share")).collect()
     assert all(0.5 < share < 0.8 for share in shares["share"])
+
+
+@pytest.mark.packaged
+def test_packaged__absent_is_never_zero():
+    """A zero stands only where the release publishes zeros: filled-in and dropped ones are no rows."""
+    kinds = {key: card.zeros for key, card in releases().items()}
+    assert set(kinds.values()) == {"published", "dropped", "imputed"}
+    zeros = snapshot.scan().filter(pl.col("value") == 0).group_by("release").len().collect()
+    assert len(zeros) > 15
+    assert {kinds[key] for key in zeros["release"]} == {"published"}
+
+
+@pytest.mark.packaged
+@pytest.mark.parametrize(("release", "day", "world"), [
+    ("un-ims-2020", date(2020, 7, 1), 280_598_105), ("un-ims-2024", date(2024, 7, 1), 304_021_813),
+])  # fmt: skip
+def test_packaged__the_world_is_the_sum_of_its_places(release, day, world):
+    rows = snapshot.scan(["stock"]).filter(
+        pl.col("release") == release, pl.col("start") == day, pl.col("sex") == "all", pl.col("age") == "all"
+    )
+    totals = rows.filter(pl.col("counterpart").is_null()).select("place", "value").collect()
+    assert totals.filter(pl.col("place") == "_WORLD")["value"].item() == world
+    assert totals.filter(~pl.col("place").str.starts_with("_"))["value"].sum() == world
+    origins = rows.filter(pl.col("counterpart").is_not_null(), ~pl.col("place").str.starts_with("_"))
+    assert origins.select(pl.col("value").sum()).collect().item() == world
+
+
+@pytest.mark.packaged
+def test_packaged__the_register_of_kazakhstan_is_whole():
+    """1991 to 2025 by two publishers; every balance is its arrivals less its departures; they differ in 2008 alone."""
+    here = (pl.col("place") == "KAZ") & pl.col("counterpart").is_null() & (pl.col("group") == "all")
+    rows = (
+        snapshot.scan(["net_migration", "flows"])
+        .filter(here, pl.col("release").is_in(["bns-taldau", "cis-stat"]), pl.col("stream") == "all")
+        .collect()
+    )
+    wide = rows.pivot(on="measure", index=["release", "start"], values="value").sort("start")
+    assert (wide["immigration"] - wide["emigration"] == wide["net_migration"]).all()
+    balances = wide.pivot(on="release", index="start", values="net_migration")
+    assert balances["start"].dt.year().to_list() == list(range(1991, 2026))
+    assert balances.filter(pl.col("bns-taldau") != pl.col("cis-stat")).rows() == [(date(2008, 1, 1), 1300, 1117)]
+    told = dict(zip(balances["start"].dt.year(), balances["bns-taldau"], strict=True))
+    assert (told[2000], told[2005]) == (-108_307, 22_668)

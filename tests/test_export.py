@@ -264,3 +264,20 @@ def test_write__a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
         assert b"KAZ" in os.read(held, 65536)
     finally:
         os.close(held)
+
+
+def test_write__a_disk_that_fills_leaves_no_metadata_behind(tmp_path, monkeypatch):
+    real, done = export._put, []
+
+    def full(target, data):
+        if done:
+            raise OutputError(
+                f"The disk of {target} is full; nothing was written. Make room, or choose another folder."
+            )
+        done.append(real(target, data))
+
+    monkeypatch.setattr(export, "_put", full)
+    rows = store.evidence("KAZ", "net_migration")
+    with pytest.raises(OutputError, match="is full"):
+        export.write(rows, tmp_path / "a.csv", meta={"command": "x"})
+    assert list(tmp_path.iterdir()) == []

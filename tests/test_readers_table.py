@@ -452,6 +452,8 @@ def test_excel__comments_above_and_rows_as_numbered_there(tmp_path):
 def test_excel__merged_cells_are_named(tmp_path):
     told = faults(workbook(tmp_path, CELLS, merge="A1:B1"))
     assert any("merged cells: A1:B1" in t for t in told)
+    rows = [*CELLS, CELLS[1]]
+    assert faults(workbook(tmp_path, rows, merge="B2:B3"))[0].startswith("row 2, column place: merged cells: B2:B3")
 
 
 def test_excel__a_formula_without_a_result_is_a_fault(tmp_path):
@@ -534,8 +536,8 @@ def test_excel__written_with_a_prefix_and_single_quotes(tmp_path):
     rows = [CELLS[0], [*CELLS[1][:4], "=1+1", "Book"]]
     change = {"<": "<x:", "<x:/": "</x:", "<x:?xml": "<?xml", "xmlns=": "xmlns:x=", '"': "'"}
     told = faults(rewritten(workbook(tmp_path, rows, merge="A4:B4"), change))
-    assert [t.partition(":")[0] for t in told] == ["row 1, column measure", "row 2, column value"]
-    assert "merged cells: A4:B4" in told[0]
+    assert [t.partition(":")[0] for t in told] == ["row 2, column value", "row 4, column measure"]
+    assert "merged cells: A4:B4" in told[1]
 
 
 def test_excel__damaged_anywhere_is_read_or_refused(tmp_path):

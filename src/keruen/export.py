@@ -82,8 +82,15 @@ def write(
         beside = target.with_name(f"{target.name}-metadata.json")
         refuse(beside, force=force)
         files = {beside: _csvw(frame, target.name, meta, units)} | files
-    for name, data in files.items():
-        _put(name, data)
+    new = [name for name in files if not os.path.lexists(name)]
+    try:
+        for name, data in files.items():
+            _put(name, data)
+    except OutputError:
+        for name in new:
+            with suppress(OSError):
+                name.unlink(missing_ok=True)
+        raise
     return target
 
 

@@ -263,9 +263,10 @@ def _workbook(path: Path) -> Grid:
         grid.notes.append(f"Read sheet {sheet.title!r} alone; not {', '.join(map(repr, sheet.others))}.")
     if left_out:
         grid.notes.append(f"{left_out} row{'s' if left_out > 1 else ''} beginning with # left out.")
-    if sheet.merged:
-        told = ", ".join([*sheet.merged[:10], *(["…"] if sheet.merged[10:] else [])])
-        grid.tell(grid.header, grid.names[0], f"merged cells: {told}; unmerge them")
+    for cells in sheet.merged:
+        row_, column_ = workbook.place(cells)
+        name = grid.names[column_] if column_ < width and grid.names[column_] else str(column_ + 1)
+        grid.tell(row_ + 1, name, f"merged cells: {cells}; unmerge them")
     read = set(grid.lines)
     for row_, column_, formula in sheet.uncomputed:
         if row_ + 1 in read and column_ < width:

@@ -205,6 +205,19 @@ def _marks(z: zipfile.ZipFile, part: str, untold: bool) -> _Marks:
 
 def _place(cell: bytes) -> tuple[int, int]:
     """Row and column, from 0, by the attributes of a cell."""
-    at = re.search(rb"\br=[\"']([A-Z]+)(\d+)", cell)
+    at = re.search(rb"\br=[\"']([A-Z]+\d+)", cell)
     assert at is not None  # cells without addresses were refused
-    return int(at[2]) - 1, column_number(at[1]) - 1
+    return place(at[1].decode())
+
+
+def place(address: str) -> tuple[int, int]:
+    """Row and column, from 0, of a cell or of the first cell of a range.
+
+    Examples
+    --------
+    >>> place("B3:C4")
+    (2, 1)
+    """
+    at = re.match(r"([A-Z]+)(\d+)", address)
+    assert at is not None
+    return int(at[2]) - 1, column_number(at[1].encode()) - 1

@@ -88,7 +88,7 @@ def write(
             _put(name, data)
     except OutputError:
         for name in new:
-            with suppress(OSError):
+            with suppress(OSError, ValueError):
                 name.unlink(missing_ok=True)
         raise
     return target

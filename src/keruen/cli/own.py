@@ -64,13 +64,16 @@ def template(kind: Annotated[str, typer.Argument(help="evidence or audit")] = "e
 
     `keruen template audit > mine.toml`
     """
-    from keruen import statements
-    from keruen.readers import template as columns
+    if kind == "evidence":
+        from keruen.readers.template import template as of_figures
 
-    templates = {"evidence": columns.template, "audit": statements.template}
-    if kind not in templates:
+        sys.stdout.write(of_figures())
+    elif kind == "audit":
+        from keruen.statements import template as of_statements
+
+        sys.stdout.write(of_statements())
+    else:
         raise VocabularyError(f"There is no template {kind!r}. Take: keruen template evidence, or template audit.")
-    sys.stdout.write(templates[kind]())
 
 
 @app.command()

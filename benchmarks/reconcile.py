@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import keruen as kr
-from keruen.estimators.path import sample
+from keruen.estimators.path_sampler import sample
 from keruen.tipping_world import world
 
 SIX = ["KAZ", "KGZ", "RUS", "TJK", "TKM", "UZB"]

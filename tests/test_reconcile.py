@@ -6,8 +6,9 @@ import pytest
 
 from keruen import contract, kept
 from keruen.adding import add
-from keruen.errors import ConceptError, Incomparable, KeruenError, ModelError, NoEvidence, VocabularyError
-from keruen.estimators.path import Design, Model, NotConverged, Prior, Reports, sample, simulate
+from keruen.errors import ConceptError, Incomparable, KeruenError, ModelError, NoEvidence, NotConverged, VocabularyError
+from keruen.estimators.path import Design, Model, Prior, Reports, simulate
+from keruen.estimators.path_sampler import sample
 from keruen.path_calibration import calibrate, calibration
 from keruen.path_closed import closed, imbalance
 from keruen.path_design import Asked, designed

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from keruen.estimators.path import sample, simulate
+from keruen.estimators.path import simulate
+from keruen.estimators.path_sampler import sample
 from keruen.posterior import rank, uniformity
 from keruen.reconcile import Posterior
 from keruen.tipping import tipping

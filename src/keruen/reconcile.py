@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from keruen import contract, kept, path_closed, store
 from keruen.errors import ConceptError, FaultyTable, ModelError, NotConverged
-from keruen.estimators.path import Design, Draws, Prior, Reports, check, sample
+from keruen.estimators.path import Design, Prior, Reports, check
+from keruen.estimators.path_sampler import Draws, sample
 from keruen.measurement import accuracy
 from keruen.path_design import NORMAL80, Asked, designed, faults
 from keruen.places import Place

@@ -7,7 +7,7 @@ between two steps is its own affair.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,6 @@ class Gait:
 
     root: Array
     step: float = 0.3
-    seen: list[Array] = field(default_factory=list)
     _tries: int = 0
     _lack: float = 0.0
     _mean: float = 0.0
@@ -61,16 +60,12 @@ class Gait:
         if self._tries:
             self.step = float(np.clip(np.exp(self._mean), 0.02, 1.2))
 
-    def reshape(self, block: int) -> None:
-        """Take the covariance of what was seen: whole for the first `block` dims, alone for the others."""
-        x = np.concatenate(self.seen[len(self.seen) // 3 :])
+    def reshape(self, x: Array, first: Array) -> None:
+        """Take the first dims' covariance as told, and of the others what positions (position, dim) show."""
         n, d = x.shape
         weight = n / (n + 5.0 * d)  # shrunk to unit scales while little was seen
-        spread = weight * x.var(0) + (1 - weight) * 1e-1
-        cov = np.diag(spread)
-        if block:
-            whole = np.atleast_2d(np.cov(x[:, :block], rowvar=False))
-            cov[:block, :block] = weight * whole + (1 - weight) * np.diag(spread[:block])
+        cov = np.diag(weight * x.var(0) + (1 - weight) * 1e-1)
+        cov[: len(first), : len(first)] = first
         self.root = np.asarray(np.linalg.cholesky(cov))
 
 
@@ -80,7 +75,6 @@ def step(
     target: Target,
     gait: Gait,
     rng: np.random.Generator,
-    stretch: Array | float = 1.0,
 ) -> tuple[Array, tuple[Array, Array, Any], Array]:
     """One path of each chain along the Hamiltonian flow, taken or refused.
 
@@ -90,8 +84,6 @@ def step(
         Positions (chain, dim).
     now
         What `target` gives there.
-    stretch
-        How much longer the leaps of a chain are (chain, 1): those of a wider target.
 
     Returns
     -------
@@ -102,9 +94,8 @@ def step(
     Neal (2011), MCMC using Hamiltonian dynamics; Duane et al. (1987).
     """
     chains = len(q)
-    usual = gait.step * float(rng.uniform(0.8, 1.2))
-    leaps = int(np.clip(round(ANGLE * float(rng.uniform(0.6, 1.2)) / usual), 1, MOST))
-    length = usual * stretch
+    length = gait.step * float(rng.uniform(0.8, 1.2))
+    leaps = int(np.clip(round(ANGLE * float(rng.uniform(0.6, 1.2)) / length), 1, MOST))
     momentum = rng.standard_normal(q.shape)
     begun = now[0] - 0.5 * (momentum**2).sum(1)
     x, there = q, now

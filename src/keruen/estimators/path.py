@@ -8,18 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 from scipy.linalg import lapack, solve_triangular
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from keruen.errors import ModelError, NotConverged
-from keruen.estimators import hamiltonian
-from keruen.estimators.hamiltonian import Gait
-from keruen.posterior import ess, rhat
+from keruen.errors import ModelError
 
 Array = NDArray[np.float64]
 NAMES = ("phi", "sigma", "tau_un", "tau_register", "tau_coverage", "kappa")
@@ -27,8 +23,6 @@ SHARES = ("phi", "kappa")  # these lie between 0 and 1, and their logits are nor
 KINSHIP = (0.05, 0.99)  # between which kappa is told apart: all but one draw of its prior in a million
 _TINY = 1e-4  # per 1,000: what "without error" means
 _GAP = 0.006
-STUCK = 1.1  # R-hat above which chains sit in different wells
-LADDER = (1.0, 0.75, 0.55, 0.4, 0.28)  # how much the reports count on each rung
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,37 +123,32 @@ class Reports:
     mirror: Array = field(default_factory=lambda: np.zeros(0))
 
 
-@dataclass(frozen=True, slots=True)
-class Draws:
-    """Draws of a posterior: (chain, draw, …), named ``rates`` (year) and the scales."""
-
-    rates: Array
-    scales: dict[str, Array]
-    loading: Array
-    draws: int
-    rhat_max: float
-    ess_min: float
-    worst: str
-    accepted: float
-
-
 def _along(times: Array, rho: float) -> Array:
     return np.asarray(rho ** np.abs(times[:, None] - times[None, :]))
 
 
 def natural(z: Array, prior: Prior) -> dict[str, Array]:
     """Scales from standard normals (…, 6)."""
-    out: dict[str, Array] = {}
-    for at, name in enumerate(NAMES):
-        median, spread = getattr(prior, name)
-        if name not in SHARES:
-            out[name] = median * np.exp(spread * z[..., at])
-        elif spread:
-            out[name] = np.asarray(special.expit(np.log(median / (1 - median)) + spread * z[..., at]))
-        else:
-            out[name] = np.full(z.shape[:-1], median)
-    out["kappa"] = out["kappa"] if not prior.kappa[1] else np.clip(out["kappa"], *KINSHIP)
+    told = [getattr(prior, name) for name in NAMES]
+    middle = [np.log(m / (1 - m)) if name in SHARES else np.log(m) for name, (m, _) in zip(NAMES, told, strict=True)]
+    raw = np.asarray(middle) + z * np.asarray([spread for _, spread in told])
+    values = np.exp(raw)
+    out = {
+        name: values[..., at] / (1 + values[..., at]) if name in SHARES else values[..., at]
+        for at, name in enumerate(NAMES)
+    }
+    out["kappa"] = np.clip(out["kappa"], *KINSHIP) if prior.kappa[1] else np.full(z.shape[:-1], prior.kappa[0])
     return out
+
+
+class _Room(NamedTuple):
+    """Arrays of all walkers: inverses of the cells' errors, the cells, and three products of them."""
+
+    weights: Array
+    cells: Array
+    pulled: Array
+    half: Array
+    squares: Array
 
 
 class Model:
@@ -203,6 +192,8 @@ class Model:
         self.log_root = np.array([2 * np.log(np.diag(r)).sum() for r in roots])
         # Where no edition loads on a register, only the products of the cells are needed.
         self.at_nodes = inverses if self.loads else self.plain.T @ inverses @ self.plain
+        self.flat = self.at_nodes.reshape(self.nodes.size, -1)
+        self.rooms: dict[int, _Room] = {}
         self.member = (design.edition[:, None] == np.arange(design.editions)[None, :])[:, : self.loads].astype(float)
 
     def _register(self, reports: Reports) -> None:
@@ -269,8 +260,15 @@ class Model:
         pull[:, :t] = self.plain_pull
         if self.n:
             share, slope = _share(s["kappa"], self.nodes)
-            weights, cells = self._cells(loading, share)
-            products = cells.transpose(0, 2, 1) @ (weights @ cells) if self.loads else weights
+            room = self._room(walkers)
+            products = weights = np.matmul(share, self.flat, out=room.weights).reshape(
+                walkers, *self.at_nodes.shape[1:]
+            )
+            if self.loads:
+                np.multiply((loading @ self.member.T)[:, :, None], self.told, out=room.cells)
+                cells = np.subtract(self.plain, room.cells, out=room.cells)
+                pulled = np.matmul(weights, cells, out=room.pulled)
+                products = cells.transpose(0, 2, 1) @ pulled
             precision[:, :t, :t] += products[:, :t, :t] / tau2[:, None, None]
             pull[:, :t] += products[:, :t, t] / tau2[:, None]
             log -= 0.5 * (products[:, t, t] / tau2 + self.n * np.log(tau2) + share @ self.log_root)
@@ -316,13 +314,14 @@ class Model:
             by_scale[:, 2] = (products * about).sum((1, 2)) / tau2 - self.n
             squares = about
             if self.loads:
-                half = cells @ about
-                squares = half @ cells.transpose(0, 2, 1)
-                by_row = ((weights @ half) * self.told).sum(2) / tau2[:, None]
+                half = np.matmul(cells, about, out=room.half)
+                squares = np.matmul(half, cells.transpose(0, 2, 1), out=room.squares)
+                turned = np.matmul(pulled, about, out=room.half)
+                by_row = np.einsum("wij,ij->wi", turned, self.told) / tau2[:, None]
                 gradient[:, u : u + self.loads] = prior.loading[1] * (by_row @ self.member) - q[:, u : u + self.loads]
             if self.nodes.size > 1:
-                turned = squares.reshape(walkers, -1) @ self.at_nodes.reshape(self.nodes.size, -1).T
-                by_scale[:, 5] = -0.5 * (slope * (turned / tau2[:, None] + self.log_root)).sum(1)
+                apart = squares.reshape(walkers, -1) @ self.flat.T
+                by_scale[:, 5] = -0.5 * (slope * (apart / tau2[:, None] + self.log_root)).sum(1)
         if k:
             left = np.repeat(self.target[None], walkers, 0)
             left[:, :k] -= mean[:, self.at]
@@ -348,21 +347,20 @@ class Model:
         back = [solve_triangular(r, n, lower=True, trans=1) for r, n in zip(root, noise, strict=True)]
         return np.asarray(mean + np.stack(back))[:, : self.t]
 
-    def _cells(self, loading: Array, share: Array) -> tuple[Array, Array]:
-        """Inverse of the cells' errors in units of tau, and the cells; their products, where no edition loads."""
-        weights = (share @ self.at_nodes.reshape(self.nodes.size, -1)).reshape(-1, *self.at_nodes.shape[1:])
-        if not self.loads:
-            return weights, np.empty(0)
-        return weights, self.plain - (loading @ self.member.T)[:, :, None] * self.told
+    def _room(self, walkers: int) -> _Room:
+        """Room for what is too large to be asked for anew at each step."""
+        if walkers not in self.rooms:
+            n, t = self.n, self.t + 1
+            self.rooms[walkers] = _Room(
+                *(np.empty((walkers, *shape)) for shape in ((self.flat.shape[1],), (n, t), (n, t), (n, t), (n, n)))
+            )
+        return self.rooms[walkers]
 
     def _slopes(self, s: Mapping[str, Array]) -> Array:
         """How phi, kappa and the logarithms of the other scales move with their normals (chain, used)."""
-        spread = np.array([getattr(self.prior, name)[1] for name in NAMES])
-        out = np.repeat(spread[None], s["phi"].size, 0)
-        for at, name in enumerate(NAMES):
-            if name in SHARES:
-                out[:, at] *= s[name] * (1 - s[name])
-        return out[:, self.used]
+        spread = [getattr(self.prior, name)[1] for name in NAMES]
+        out = np.stack([s[name] * (1 - s[name]) if name in SHARES else np.ones_like(s[name]) for name in NAMES], 1)
+        return np.asarray(spread * out)[:, self.used]
 
 
 def _inverted(positive: Array) -> tuple[Array, Array]:
@@ -374,17 +372,16 @@ def _inverted(positive: Array) -> tuple[Array, Array]:
             root[k], inverse[k] = np.nan, np.nan
             continue
         root[k] = lower
-        half, _ = lapack.dpotri(lower, lower=1)
-        inverse[k] = half + half.T
-        inverse[k].flat[:: len(one) + 1] *= 0.5
+        half, _ = lapack.dpotri(lower, lower=1, overwrite_c=1)
+        np.add(half, half.T, out=inverse[k])
+    inverse.reshape(len(inverse), -1)[:, :: inverse.shape[-1] + 1] *= 0.5
     return root, inverse
 
 
 def _nodes(many: int = 16) -> Array:
     """Where the errors' inverse is worked out: Chebyshev points of log(1 + gap − kappa), in which it is smooth."""
-    low, high = np.log(1 + _GAP - KINSHIP[1]), np.log(1 + _GAP - KINSHIP[0])
-    x = np.cos(np.pi * (np.arange(many) + 0.5) / many)
-    return np.asarray(1 + _GAP - np.exp(low + (high - low) * (x + 1) / 2))
+    low, high, cosines, _ = _angles(many)
+    return np.asarray(1 + _GAP - np.exp(low + (high - low) * (cosines + 1) / 2))
 
 
 def _share(kappa: Array, nodes: Array) -> tuple[Array, Array]:
@@ -392,15 +389,22 @@ def _share(kappa: Array, nodes: Array) -> tuple[Array, Array]:
     many = nodes.size
     if many == 1:
         return np.ones((kappa.size, 1)), np.zeros((kappa.size, 1))
-    low, high = np.log(1 + _GAP - KINSHIP[1]), np.log(1 + _GAP - KINSHIP[0])
-    angle = np.pi * (np.arange(many) + 0.5) / many
-    apart = (np.log(1 + _GAP - kappa) - low) / (high - low) * 2 - 1
-    apart = apart[:, None] - np.cos(angle)
-    apart = np.where(np.abs(apart) < 1e-9, 1e-9, apart)
-    share = (-1.0) ** np.arange(many) * np.sin(angle) / apart
+    low, high, cosines, pulls = _angles(many)
+    apart = ((np.log(1 + _GAP - kappa) - low) / (high - low) * 2 - 1)[:, None] - cosines
+    apart[np.abs(apart) < 1e-9] = 1e-9
+    share = pulls / apart
     share /= share.sum(1, keepdims=True)
     slope = share * ((share / apart).sum(1, keepdims=True) - 1 / apart)
     return share, slope * (-2 / (high - low) / (1 + _GAP - kappa))[:, None]
+
+
+@cache
+def _angles(many: int) -> tuple[float, float, Array, Array]:
+    """Ends of log(1 + gap − kappa), Chebyshev points between −1 and 1, and their barycentric weights."""
+    low, high = float(np.log(1 + _GAP - KINSHIP[1])), float(np.log(1 + _GAP - KINSHIP[0]))
+    angle: Array = np.pi * (np.arange(many) + 0.5) / many
+    signs = np.where(np.arange(many) % 2, -1.0, 1.0)
+    return low, high, np.cos(angle), signs * np.sin(angle)
 
 
 def _root(design: Design, kappa: float, rho: float) -> Array:
@@ -428,164 +432,6 @@ def errors_of_cells(
 
 def _inverse_gamma(shape: float, rate: Array, rng: np.random.Generator) -> Array:
     return np.asarray(rate / rng.standard_gamma(shape, rate.shape))
-
-
-def sample(
-    design: Design,
-    reports: Reports,
-    *,
-    rng: np.random.Generator,
-    chains: int = 4,
-    warmup: int = 150,
-    draws: int = 200,
-    most: int = 3200,
-    ess_above: float = 400,
-    rhat_below: float = 1.01,
-    loaded: bool = True,
-    strict: bool = True,
-) -> Draws:
-    """Draws of the path and of its scales; more are taken until they suffice.
-
-    Scales, loadings and mixing variables move together along the gradient of their density, from which the path is
-    integrated out; the path is then drawn exactly.
-
-    Parameters
-    ----------
-    design, reports
-        Who reports which years, and what.
-    rng
-        Source of randomness.
-    warmup, draws, most
-        Steps thrown away, steps of the first round, and the most steps that are kept, of each chain.
-    loaded
-        Editions may load on the register's error.
-    strict
-        Refuse draws that did not settle.
-
-    Raises
-    ------
-    NotConverged
-        With the quantity, the number and the remedy.
-
-    References
-    ----------
-    Liu (1994), JASA 89, collapsed Gibbs; Neal (2011), Hamiltonian dynamics; Hoffman and Gelman (2014), JMLR 15; Geyer
-    (1991), parallel tempering.
-    """
-    with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # paths that fly off
-        return _sample(design, reports, rng, chains, warmup, draws, most, ess_above, rhat_below, loaded, strict)
-
-
-def _sample(
-    design: Design, reports: Reports, rng: np.random.Generator, chains: int, warmup: int, draws: int, most: int,
-    ess_above: float, rhat_below: float, loaded: bool, strict: bool,
-) -> Draws:  # fmt: skip
-    m = Model(design, reports, loaded)
-    found = _run(m, rng, chains, warmup, draws, most, ess_above, rhat_below, (1.0,))
-    if found.rhat_max > STUCK:
-        # Chains in different wells: heated ones beside them carry them across.
-        found = _run(m, rng, chains, warmup, draws, most, ess_above, rhat_below, LADDER)
-    if strict and not (found.rhat_max < rhat_below * 1.005 and found.ess_min >= ess_above):
-        raise NotConverged(
-            f"The sampler did not settle after {found.draws // chains:,} draws of {chains} chains: R-hat"
-            f" {found.rhat_max:.3f}, effective draws {found.ess_min:,.0f} for {found.worst} (wanted: {ess_above:,.0f})."
-            " Ask for more draws, or look whether two sources that claim to be exact contradict each other."
-        )
-    return found
-
-
-def _run(
-    m: Model, rng: np.random.Generator, chains: int, warmup: int, draws: int, most: int, ess_above: float,
-    rhat_below: float, ladder: tuple[float, ...],
-) -> Draws:  # fmt: skip
-    """Chains, and for each of them one on every other rung of the ladder, where the reports count for less.
-
-    Neighbours of a ladder change places as the densities allow (Geyer 1991); the first rung alone is kept. Without a
-    ladder a run of chains that sit in different wells ends after its first round.
-    """
-    prior, t, named = m.prior, m.t, m.used.size + m.loads
-    heat = np.repeat(ladder, chains)
-    walkers = heat.size
-
-    def target(q: Array) -> tuple[Array, Array, Any]:
-        log, slope, told = m.density(q)
-        calm, level = m.before(q)
-        return _heated(heat, (calm, level, log - calm, slope - level, told))
-
-    q = np.concatenate(
-        [0.7 * rng.standard_normal((walkers, named)), 0.3 * rng.standard_normal((walkers, t - 1))], axis=1
-    )
-    gait = Gait(0.5 * np.eye(m.dims))
-    turns = [warmup // 6, warmup // 3, 2 * warmup // 3]  # when the gait is learnt from what was seen so far
-    kept: dict[str, list[Array]] = {"rates": [], "q": []}
-    accepted, at, wanted = 0.0, 0, draws
-    now = target(q)
-    while True:
-        q, now, chance = hamiltonian.step(q, now, target, gait, rng, heat[:, None] ** -0.5)
-        if len(ladder) > 1:
-            q, now = _swapped(q, now, heat, chains, at % 2, rng)
-        at += 1
-        if at <= warmup:
-            gait.learn(float(chance.mean()))
-            gait.seen.append(q[:chains])
-            if at in turns:
-                gait.reshape(named)
-                gait.restart()
-            if at == warmup:
-                gait.settle()
-                gait.seen.clear()
-            continue
-        accepted += float(chance[:chains].mean())
-        root, mean = now[2][4]
-        kept["q"].append(q[:chains])
-        kept["rates"].append(m.path((root[:chains], mean[:chains]), rng))
-        if at - warmup < wanted:
-            continue
-        paths, places = np.stack(kept["rates"], 1), np.stack(kept["q"], 1)
-        z, loading, _ = (x.reshape(chains, wanted, -1) for x in m.parted(places.reshape(-1, m.dims)))
-        # Scales that nothing depends on are drawn from their prior.
-        whole = rng.standard_normal((chains, wanted, len(NAMES)))
-        whole[..., m.used] = z
-        scales = natural(whole, prior)
-        labels = [str(y) for y in m.design.years] + [NAMES[k] for k in m.used]
-        labels += [f"loading {e}" for e in range(m.loads)]
-        watched = np.concatenate(
-            [paths.transpose(2, 0, 1), np.stack([scales[NAMES[k]] for k in m.used]), loading.transpose(2, 0, 1)]
-        )
-        least = np.minimum(ess(watched), ess(watched, "tail"))
-        hat, low = float(rhat(watched).max()), float(least.min())
-        if (hat < rhat_below and low >= ess_above) or wanted >= most or (hat > STUCK and len(ladder) == 1):
-            break
-        wanted = min(most, int(wanted * float(np.clip(1.15 * ess_above / max(low, 1.0), 1.3, 3.0))))
-    return Draws(
-        rates=paths, scales=scales, loading=loading, draws=chains * wanted, rhat_max=hat, ess_min=low,
-        worst=labels[int(least.argmin())], accepted=accepted / max(at - warmup, 1),
-    )  # fmt: skip
-
-
-def _heated(heat: Array, parts: tuple[Array, Array, Array, Array, Any]) -> tuple[Array, Array, Any]:
-    """Density and gradient of each walker at its heat, from those of the prior and of the reports."""
-    calm, level, log, slope, _ = parts
-    return calm + heat * log, level + heat[:, None] * slope, parts
-
-
-def _swapped(
-    q: Array, now: tuple[Array, Array, Any], heat: Array, chains: int, first: int, rng: np.random.Generator
-) -> tuple[Array, tuple[Array, Array, Any]]:
-    """Neighbours on the ladder change places, where that leaves both densities as they are."""
-    log = now[2][2]
-    order = np.arange(heat.size)
-    for rung in range(first, heat.size // chains - 1, 2):
-        low, high = order[rung * chains : (rung + 1) * chains], order[(rung + 1) * chains : (rung + 2) * chains]
-        ratio = (heat[low] - heat[high]) * (log[high] - log[low])
-        take = np.log(rng.random(chains)) < ratio
-        low[take], high[take] = high[take].copy(), low[take].copy()
-    parts = _ordered(order, now[2])
-    return q[order], _heated(heat, parts)
-
-
-def _ordered(order: NDArray[np.int64], what: Any) -> Any:
-    return tuple(_ordered(order, part) for part in what) if isinstance(what, tuple) else what[order]
 
 
 def simulate(design: Design, rng: np.random.Generator, *, loaded: bool = True) -> tuple[Reports, dict[str, Any]]:

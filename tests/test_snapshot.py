@@ -160,6 +160,15 @@ def test_packaged__no_figure_is_known_before_its_period_began():
         assert early.collect().is_empty(), early.collect().select("release", "measure", "place", "start", "known")
 
 
+def test_manifest__of_another_version_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "manifest.json").write_text('{"version": "2026.01-0", "topics": []}', "utf-8")
+    monkeypatch.setattr(folders, "snapshot", lambda: tmp_path)
+    snapshot.manifest.cache_clear()
+    with pytest.raises(NoEvidence, match=r"another version.*Compile it anew"):
+        snapshot.manifest()
+    snapshot.manifest.cache_clear()
+
+
 def test_covariates__unknown_name_lists_what_there_is():
     with pytest.raises(NoEvidence, match="income"):
         snapshot.covariates("incomes")

@@ -34,6 +34,9 @@ READERS = (
 beside them from `covariates(folder)`, and cards of pages from `pages(folder)`; it has those of the three it needs."""
 
 INDEX = "index.parquet"
+FORMAT = 2
+"""Rises whenever a snapshot that was compiled before can no longer be read."""
+
 SORTED = ["place", "measure", "counterpart", "start", "end", "release", "sex", "age", "group", "stream", "level"]
 WORDS = [name for name, dtype in SCHEMA.items() if dtype == pl.String and name not in ("locator", "note", "text")]
 
@@ -45,7 +48,7 @@ def manifest() -> dict[str, Any]:
     Raises
     ------
     NoEvidence
-        If the package was installed without its figures.
+        If the package was installed without its figures, or they were compiled by a version that wrote them otherwise.
     """
     path = folders.snapshot() / "manifest.json"
     if not path.is_file():
@@ -53,6 +56,11 @@ def manifest() -> dict[str, Any]:
             f"No snapshot lies in {folders.snapshot()}. Reinstall keruen, or compile one: keruen compile FOLDER."
         )
     told: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    if told.get("format") != FORMAT:
+        raise NoEvidence(
+            f"The snapshot in {folders.snapshot()} was compiled by another version of Keruen. Compile it anew with "
+            "keruen compile FOLDER --include-restricted, or remove that folder to use the packaged figures."
+        )
     return told
 
 
@@ -487,6 +495,7 @@ def _written(
         digest.update(path.read_bytes())
     newest = max((cards[k].released for k in rows), default=None)
     told = {
+        "format": FORMAT,
         "version": f"{newest:%Y.%m}-{digest.hexdigest()}" if newest else digest.hexdigest(),
         "restricted": include_restricted,
         "rows": sum(rows.values()),

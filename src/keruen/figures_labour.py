@@ -305,6 +305,7 @@ def _fact(ax: Any, x: dict[str, Any], unit: float, colour: str) -> None:
         color=colour,
         linestyle="none",
         zorder=3,
+        clip_on=False,  # small figures stand on the axis, whole
         markerfacecolor="white" if hollow else colour,
     )
 

@@ -358,6 +358,16 @@ def test_command__json_has_every_part_and_masses_add_to_one(monkeypatch, capsys)
     assert all(s.startswith(("un-wpp", "un-ims")) for s in told["sources"])
 
 
+def test_reconcile__in_two_processes_is_the_same_as_in_one(home):
+    asked = {"draws": 10, "ess": 1, "as_of": "2018-05-03"}
+    apart = reconcile(["TKM", "ISL"], workers=2, **asked)
+    kept.clear()
+    for code, one in reconcile(["TKM", "ISL"], **asked).items():
+        assert np.array_equal(one.chains, apart[code].chains)
+    with pytest.raises(ModelError, match="0 for one a core"):
+        reconcile(["TKM", "ISL"], workers=-1)
+
+
 def test_world__is_kept_by_the_ids_of_its_claims(home):
     said = []
     first = world(["TKM", "VAT"], ess=20, workers=1, progress=lambda *now: said.append(now))

@@ -1,14 +1,18 @@
 """What most likely happened: one path of net migration from every claim about it, with all that the claims leave open.
 
 Claims become cells of a design (who reports which years, how their errors hang together); the sampler of
-:mod:`keruen.estimators.path` does the rest. Everything known later than the day that is asked about stays outside.
+:mod:`keruen.estimators.path_sampler` does the rest. Everything known later than the day that is asked about stays outside.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -231,6 +235,7 @@ def reconcile(
     ess: float = 400,
     seed: int = 0,
     closed: bool = False,
+    workers: int = 1,
 ) -> Any:
     """The path of net migration that the claims leave possible, as draws.
 
@@ -264,6 +269,9 @@ def reconcile(
         agree less: R-hat below 1.1 instead of 1.01), and the seed.
     closed
         The places are a closed system: what one gains another loses, every year. See :func:`keruen.path_closed.closed`.
+    workers
+        Processes that share several places; 0 for one a core. A script that asks for more than one must call from under
+        ``if __name__ == "__main__":``.
 
     Returns
     -------
@@ -296,6 +304,8 @@ def reconcile(
     named: list[Any] = [places] if isinstance(places, str | int | Place) else list(places)
     codes = [one_place(p).code for p in named]
     cutoff = None if as_of is None else day(str(as_of) if isinstance(as_of, int) else as_of, last=True)
+    if workers < 0:
+        raise ModelError(f"{workers} workers cannot be. Give 1 or more, or 0 for one a core.")
     if register_error is not None and register_error < 0:
         raise ModelError(f"An error of {register_error:g} per 1,000 cannot be. Give 0 or more.")
     if claims is not None:
@@ -325,7 +335,16 @@ def reconcile(
         return _one(code, _chosen(table, without, only), asked, changed, draws, ess, seed)
 
     found = {}
-    for code in codes:
+    many = min(workers or os.cpu_count() or 1, len(codes))
+    if many > 1:
+        alone = partial(
+            reconcile, measure=measure, as_of=cutoff, strict=strict, claims=claims, start=start, without=without,
+            only=only, copies=copies, anchors=anchors, register_error=register_error, prior=prior, draws=draws, ess=ess,
+            seed=seed,
+        )  # fmt: skip
+        with ProcessPoolExecutor(many, mp_context=get_context("spawn")) as pool:
+            found = dict(zip(codes, pool.map(alone, codes), strict=True))
+    for code in codes if not found else []:
         if claims is not None:
             found[code] = one(code)
         else:
@@ -363,7 +382,11 @@ def _one(
     if changed:
         design = replace(design, prior=check(replace(design.prior, **changed)))
     rng = np.random.default_rng([seed, *code.encode()])
-    found = sample(design, reports, rng=rng, draws=draws, ess_above=ess, rhat_below=1.01 if ess >= 400 else 1.1)
+    strict = ess >= 400  # below that a look aside, which needs neither so long a warm-up nor so close a match of chains
+    found = sample(
+        design, reports, rng=rng, warmup=150 if strict else 90, draws=draws, ess_above=ess,
+        rhat_below=1.01 if strict else 1.1,
+    )  # fmt: skip
     return _answer(code, asked.as_of, design, reports, rows, about, found)
 
 

@@ -1,7 +1,8 @@
 """What most likely happened: one path of net migration from every claim about it, with all that the claims leave open.
 
 Claims become cells of a design (who reports which years, how their errors hang together); the sampler of
-:mod:`keruen.estimators.path_sampler` does the rest. Everything known later than the day that is asked about stays outside.
+:mod:`keruen.estimators.path_sampler` does the rest. Everything known later than the day that is asked about stays
+outside.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How a host's growth and currency pass through to what its migrants send, and on to the receiver's income.
 
-Tables of the evidence to the panel that :mod:`keruen.estimators.passthrough` is fitted to; a shock to a host told as
+Tables of the evidence to the panel that :mod:`keruen.estimators.elasticities` fits; a shock to a host told as
 what it does to those who receive from there, and, if its year is past, as what happened.
 """
 
@@ -17,22 +17,19 @@ import polars as pl
 import xarray as xr
 
 from keruen import store
-from keruen.errors import NoEvidence, NotConverged, VocabularyError
+from keruen.errors import NoEvidence, VocabularyError
 from keruen.estimators.corridors import matrix
-from keruen.estimators.passthrough import (
+from keruen.estimators.elasticities import (
     OBSERVED,
     Array,
     Elasticities,
-    Onward,
     Panel,
-    broken,
     currency_change,
     fit,
     log_growth,
-    onward,
-    predict,
     weighted,
 )
+from keruen.estimators.passthrough import Onward, broken, onward, predict
 from keruen.kept import kept, stamp
 from keruen.money_matrix import newest_edition
 from keruen.places import countries
@@ -358,14 +355,6 @@ def shocked(
     )
 
 
-def _settled(past: Panel, draws: int, seed: int) -> Elasticities:
-    """A fit; where few years make the chains slow, a second one twice as long."""
-    try:
-        return fit(past, draws=draws, seed=seed)
-    except NotConverged:
-        return fit(past, draws=2 * draws, warm=draws, seed=seed)
-
-
 def shock(
     host: str | int,
     *,
@@ -376,7 +365,7 @@ def shock(
     top: int = 12,
     as_of: str | date | None = None,
     seed: int = 0,
-    draws: int = 600,
+    draws: int = 350,
     data: World | None = None,
 ) -> Shock:
     """What a change of a host's growth and currency does to those whose people work there.
@@ -397,7 +386,7 @@ def shock(
     as_of, seed
         As everywhere.
     draws
-        Kept of each of four chains. If these do not settle, a second run twice as long must, or it raises.
+        Kept of each of four chains at first; more are drawn until they settle, or it raises.
     data
         From :func:`world`, to fetch it once for several shocks.
 
@@ -437,9 +426,9 @@ def shock(
     past = data.panel.rows(data.panel.frame["year"] < year)
     if fetched:
         said = {"year": year, "draws": draws, "seed": seed, "evidence": stamp(as_of=as_of), "as_of": str(as_of)}
-        model = kept("elasticities", said, lambda: _settled(past, draws, seed))
+        model = kept("elasticities", said, lambda: fit(past, draws=draws, seed=seed))
     else:
-        model = _settled(past, draws, seed)
+        model = fit(past, draws=draws, seed=seed)
     rows = shocked(model, code, growth, currency, exposure, chosen, year=year, seed=seed)
     rows = rows.join(depends.select("place", "dependence"), on="place", how="left", maintain_order="left")
     passed = _onward_of(data, until=year)

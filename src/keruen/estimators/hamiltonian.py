@@ -68,6 +68,17 @@ class Gait:
         cov[: len(first), : len(first)] = first
         self.root = np.asarray(np.linalg.cholesky(cov))
 
+    def reshape_by_slopes(self, g: Array) -> None:
+        """Take the root from gradients (position, dim) that were seen: their covariance is the curvature of the target.
+
+        For a target that changes from step to step, as one block of a Gibbs sampler does: positions show how far it
+        wanders, gradients how wide it is.
+        """
+        n, d = g.shape
+        weight = n / (n + d)
+        curvature = weight * (g.T @ g) / n + (1 - weight) * 10.0 * np.eye(d)
+        self.root = np.asarray(np.linalg.inv(np.linalg.cholesky(curvature)).T)
+
 
 def step(
     q: Array,
@@ -75,6 +86,7 @@ def step(
     target: Target,
     gait: Gait,
     rng: np.random.Generator,
+    angle: float = ANGLE,
 ) -> tuple[Array, tuple[Array, Array, Any], Array]:
     """One path of each chain along the Hamiltonian flow, taken or refused.
 
@@ -84,6 +96,8 @@ def step(
         Positions (chain, dim).
     now
         What `target` gives there.
+    angle
+        Length of the path; longer where one step of the chain must do.
 
     Returns
     -------
@@ -95,7 +109,7 @@ def step(
     """
     chains = len(q)
     length = gait.step * float(rng.uniform(0.8, 1.2))
-    leaps = int(np.clip(round(ANGLE * float(rng.uniform(0.6, 1.2)) / length), 1, MOST))
+    leaps = int(np.clip(round(angle * float(rng.uniform(0.6, 1.2)) / length), 1, MOST))
     momentum = rng.standard_normal(q.shape)
     begun = now[0] - 0.5 * (momentum**2).sum(1)
     x, there = q, now

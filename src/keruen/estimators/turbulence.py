@@ -1,7 +1,9 @@
-"""Turbulence: a variance that many series share from year to year, calm or rough for years on end.
+"""What a regression leaves: outliers, series of unlike spread, and a turbulence that many series share.
 
-The log of the factor by which a year's errors are larger or smaller than usual walks back to nought, for each kind of
-report by itself: log κ[k, t] = φ log κ[k, t−1] + normal. Steps of a sampler; nothing here knows what is measured.
+The variance of an error is that of its series, times the turbulence of its year and kind, times :data:`WIDE` if the
+year is an outlier. The logarithm of a turbulence walks back to nought, calm or rough for years on end:
+log κ[k, t] = φ log κ[k, t−1] + normal. Steps of a sampler for several chains at once; nothing here knows what is
+measured.
 """
 
 from __future__ import annotations
@@ -10,10 +12,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
+
+from keruen.estimators import hamiltonian
+from keruen.estimators.hamiltonian import Gait
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+
+WIDE = 25.0
+"""Variance of an outlier year over that of an ordinary one: five times the standard deviation."""
+
+SHAPE = 2.5
+"""Of the inverse gamma law by which the residual variances of a kind's series differ."""
+
+BASE = 0.1
+"""Mean of the exponential prior of a kind's typical residual variance."""
+
+OUTLYING = (1.0, 9.0)
+"""Of the beta prior of the part of outlier years."""
 
 PERSISTENCE = np.linspace(0.0, 0.98, 50)
 ROUGHNESS = np.geomspace(0.05, 2.0, 40)
@@ -22,91 +39,261 @@ ROUGHNESS = np.geomspace(0.05, 2.0, 40)
 ROUGHNESS_SD = 0.5
 """Of the half-normal prior of that spread; the persistence is uniform."""
 
+TOLD = 0.35, 0.03
+"""What an observation tells of the logarithm of its variance (a half, were there no outliers), and of the logit of
+their part: for the scale of steps alone."""
+
+ANGLE = 4.5
+"""Length of a path: there is one for each draw of what is left."""
+
+JUMP, JUMPS = (12, 8), 5
+"""How far persistence and roughness may jump on their grids, and how often they try."""
+
 
 @dataclass(slots=True)
 class Turbulence:
-    """The log variance that a kind's reports share in a year: log κ[k, t] = φ log κ[k, t−1] + normal, of mean nought.
+    """The sizes of errors, for some chains at once.
 
-    A kind's years begin with its first report. `later` and `followed` mark those with a year before and after them.
+    Attributes
+    ----------
+    series, cell
+        (observation) its series and its cell, which is a year of a kind.
+    kind, first
+        (cell) its kind, and whether it is that kind's first year. Cells come by kind and year; none is left out, even
+        if nothing is reported there.
+    q
+        (chain, dim) positions: by kind, the logarithm of the typical variance of its series, the base; the logit of the
+        part of outliers; for every cell the logarithm of its typical variance, base times turbulence; for every series
+        that of its variance over its kind's base.
+    persistence, roughness
+        (chain) places on the grids.
     """
 
-    alive: Mask
-    log: Array
-    persistence: float = 0.5
-    variance: float = 0.1
-    later: Mask = field(init=False)
-    followed: Mask = field(init=False)
+    series: Index
+    cell: Index
+    kind: Index
+    first: NDArray[np.bool_]
+    q: Array
+    persistence: Index
+    roughness: Index
+    pilot: Array = field(init=False)
+    """(kind + cell) about where the logarithms of base and years lie; only the pace hangs on it."""
+    gait: Gait = field(init=False)
+    _at: tuple[Index, Index] = field(init=False)
+    _count: tuple[Array, Array] = field(init=False)
 
     def __post_init__(self) -> None:
-        years = np.arange(self.alive.shape[1])
-        self.later = self.alive & np.roll(self.alive, 1, axis=1) & (years > 0)
-        self.followed = self.alive & (years < len(years) - 1)
+        chain = np.arange(len(self.q))[:, None]
+        self._at = (self.cell + chain * self.cells).ravel(), (self.series + chain * self.many).ravel()
+        many = np.bincount(self.cell, minlength=self.cells), np.bincount(self.series, minlength=self.many)
+        self._count = many[0].astype(float), many[1].astype(float)
+        self.pilot = self.place.mean(axis=0)
+        self.gait = Gait(np.eye(self.q.shape[1]), 0.3)
 
-    def step(self, counts: Array, squares: Array, rng: np.random.Generator) -> None:
-        """Metropolis steps for every year, even years and then odd ones, for neighbours hang on each other."""
-        later, followed, phi = self.later, self.followed, self.persistence
-        reach = 2.4 / np.sqrt(counts / 2 + (1 + phi**2) / self.variance)
-        for parity in (0, 1):
-            moves = self.alive & (np.arange(counts.shape[1]) % 2 == parity)
-            before, after = np.roll(self.log, 1, axis=1), np.roll(self.log, -1, axis=1)
+    @property
+    def kinds(self) -> int:
+        return int(self.kind.max()) + 1
 
-            def density(log: Array, before: Array = before, after: Array = after) -> Array:
-                own = np.where(later, (log - phi * before) ** 2, (1 - phi**2) * log**2)
-                own = own + np.where(followed, (after - phi * log) ** 2, 0.0)
-                return np.asarray(-counts / 2 * log - squares / 2 * np.exp(-log) - own / 2 / self.variance, float)
+    @property
+    def cells(self) -> int:
+        return len(self.kind)
 
-            wanted = self.log + reach * rng.standard_normal(counts.shape)
-            moves &= np.log(rng.random(counts.shape)) < density(wanted) - density(self.log)
-            self.log = np.where(moves, wanted, self.log)
+    @property
+    def many(self) -> int:
+        """Number of series."""
+        return int(self.series.max()) + 1
 
-    def stretch(self, counts: Array, squares: Array, rng: np.random.Generator) -> None:
-        """Stretch all years together with their roughness: one hardly moves while the other stands still."""
-        at = int(np.abs(ROUGHNESS**2 - self.variance).argmin())
-        to = at + int(rng.integers(-6, 7))
-        if not 0 <= to < len(ROUGHNESS):
-            return
-        wanted = self.log * ROUGHNESS[to] / ROUGHNESS[at]
+    @property
+    def place(self) -> Array:
+        """The logarithms of base and years (chain, kind + cell)."""
+        k, c = self.kinds, self.cells
+        return self.q[:, np.r_[0:k, k + 1 : k + 1 + c]]
 
-        def density(log: Array, sd: float) -> float:
-            fit = -counts / 2 * log - squares / 2 * np.exp(-log)
-            return float(fit[self.alive].sum() - sd**2 / 2 / ROUGHNESS_SD**2 + np.log(sd))
+    @property
+    def _pull(self) -> Array:
+        """How sharply base and years are told, the walk aside (kind + cell)."""
+        return np.concatenate([np.ones(self.kinds), TOLD[0] * self._count[0]])
 
-        if np.log(rng.random()) < density(wanted, ROUGHNESS[to]) - density(self.log, ROUGHNESS[at]):
-            self.log, self.variance = wanted, float(ROUGHNESS[to] ** 2)
+    @property
+    def named(self) -> dict[str, Array]:
+        """The present places by name, in the terms of the model; ``turbulence`` and ``own`` are logarithms, by cell and
+        by series."""
+        k, c = self.kinds, self.cells
+        return {
+            "base": np.exp(self.q[:, :k]),
+            "outlying": special.expit(self.q[:, k]),
+            "turbulence": self.q[:, k + 1 : k + 1 + c] - self.q[:, self.kind],
+            "own": self.q[:, k + 1 + c :],
+            "persistence": PERSISTENCE[self.persistence],
+            "roughness": ROUGHNESS[self.roughness],
+        }
 
-    def settle(self, rng: np.random.Generator) -> None:
+    def told(self, q: Array, squares: Array) -> tuple[Array, Array, Array, Array]:
+        """What is left, given its squares (chain, observation): log densities (chain); and of every observation the
+        precision of an ordinary year, half its square over its variance, and the probability of being an outlier."""
+        k, c = self.kinds, self.cells
+        level, own = q[:, k + 1 : k + 1 + c], q[:, k + 1 + c :]
+        sharp = np.take(np.exp(-level), self.cell, axis=1) * np.take(np.exp(-own), self.series, axis=1)
+        half = 0.5 * squares * sharp
+        part = special.expit(q[:, k])[:, None]
+        odd = part / np.sqrt(WIDE)
+        both = odd + (1 - part) * np.exp((1 / WIDE - 1) * half)
+        log = np.log(both).sum(1) - half.sum(1) / WIDE - 0.5 * (level @ self._count[0] + own @ self._count[1])
+        return log, sharp, half, odd / both
+
+    def density(self, q: Array, squares: Array) -> tuple[Array, Array, tuple[Array, Array]]:
+        """Log density of positions at the present persistence and roughness, its gradient, and of every observation the
+        precision of an ordinary year and the probability of being an outlier. Outliers are summed out."""
+        k, c, chains = self.kinds, self.cells, len(q)
+        log, sharp, half, odd = self.told(q, squares)
+        pull = half * (1 - odd * (1 - 1 / WIDE)) - 0.5
+        gradient = np.empty_like(q)
+        gradient[:, k + 1 : k + 1 + c] = np.bincount(self._at[0], pull.ravel(), chains * c).reshape(chains, c)
+        gradient[:, k + 1 + c :] = np.bincount(self._at[1], pull.ravel(), chains * self.many).reshape(chains, -1)
+        # Series differ.
+        own = q[:, k + 1 + c :]
+        over = np.exp(-own)
+        log -= SHAPE * (own + over).sum(1)
+        gradient[:, k + 1 + c :] -= SHAPE * (1 - over)
+        # Turbulence walks back to nought.
+        phi, rough = PERSISTENCE[self.persistence, None], ROUGHNESS[self.roughness, None]
+        stay = np.sqrt(1 - phi**2)
+        tide = q[:, k + 1 : k + 1 + c] - q[:, self.kind]
+        new = np.where(self.first, stay * tide, tide - phi * np.roll(tide, 1, axis=1))
+        log -= 0.5 * ((new / rough) ** 2).sum(1)
+        back = -new / rough**2
+        by_tide = np.where(self.first, stay * back, back)
+        by_tide -= np.roll(np.where(self.first, 0.0, phi * back), -1, axis=1)
+        gradient[:, k + 1 : k + 1 + c] += by_tide
+        # Priors.
+        base, part = np.exp(q[:, :k]) / BASE, special.expit(q[:, k])
+        log += (q[:, :k] - base).sum(1)
+        gradient[:, :k] = 1 - base - by_tide @ (self.kind[:, None] == np.arange(k))
+        log -= OUTLYING[0] * np.logaddexp(0, -q[:, k]) + OUTLYING[1] * np.logaddexp(0, q[:, k])
+        gradient[:, k] = odd.sum(1) + OUTLYING[0] - (odd.shape[1] + sum(OUTLYING)) * part
+        return log, gradient, (sharp, odd)
+
+    def step(self, squares: Array, rng: np.random.Generator) -> tuple[float, Array, Array]:
+        """Move everything once, given the squares of what is left (chain, observation).
+
+        Returns
+        -------
+        How readily the path along the gradient was taken; and of every observation the precision of an ordinary year
+        and the probability of being an outlier.
+        """
+        begun, root = self.q, self.roots(self.persistence, self.roughness)
+
+        def target(z: Array) -> tuple[Array, Array, Array]:
+            q = begun + self.spread(root, z)
+            log, gradient, _ = self.density(q, squares)
+            return log, self.spread(root, gradient, back=True), q
+
+        still = np.zeros_like(begun)
+        _, (_, _, self.q), chance = hamiltonian.step(still, target(still), target, self.gait, rng, angle=ANGLE)
+        self._jump(squares, root, rng)
+        self._settle(rng)
+        _, sharp, _, odd = self.told(self.q, squares)
+        return float(chance.mean()), sharp, odd
+
+    def roots(self, persistence: Index, roughness: Index) -> Array:
+        """What a kind's base and years would vary by, were they normal: upper roots (chain, kind + cell, kind + cell)
+        of their covariance."""
+        k, c = self.kinds, self.cells
+        phi, rough = PERSISTENCE[persistence, None, None], ROUGHNESS[roughness, None, None]
+        before = np.where(self.first[:, None], 0.0, np.eye(c, k=-1))
+        steps = np.where(self.first[:, None], np.sqrt(1 - phi**2), 1.0) * np.eye(c) - phi * before
+        steps = np.concatenate([-steps @ (self.kind[:, None] == np.arange(k)), steps], axis=2) / rough
+        precision = steps.transpose(0, 2, 1) @ steps
+        precision[:, range(k + c), range(k + c)] += self._pull
+        return np.asarray(np.linalg.inv(np.linalg.cholesky(precision)).transpose(0, 2, 1))
+
+    def spread(self, root: Array, z: Array, back: bool = False) -> Array:
+        """The root of the covariance of all positions times `z`, or its transpose: years of a kind and its base are
+        known up to a walk, all else stands alone."""
+        k, c = self.kinds, self.cells
+        if back:
+            root = root.transpose(0, 2, 1)
+        walk = np.r_[0:k, k + 1 : k + 1 + c]
+        out = np.empty_like(z)
+        out[:, walk] = (root @ z[:, walk, None])[:, :, 0]
+        out[:, k] = z[:, k] / np.sqrt(TOLD[1] * len(self.cell) + 1)
+        out[:, k + 1 + c :] = z[:, k + 1 + c :] / np.sqrt(TOLD[0] * self._count[1] + SHAPE)
+        return out
+
+    def _jump(self, squares: Array, old: Array, rng: np.random.Generator) -> None:
+        """Persistence, roughness, base and all years at once: these keep their places as if they were normal, for they
+        hardly move while the law of the walk stands still, nor it while they do."""
+        k, c, chains = self.kinds, self.cells, len(self.q)
+        walk, now = np.r_[0:k, k + 1 : k + 1 + c], np.stack([self.persistence, self.roughness])
+        before = self.told(self.q, squares)[0] + self._walk(self.q, *now) - _log_root(old)
+        for _ in range(JUMPS):
+            to = now + np.stack([rng.integers(-n, n + 1, chains) for n in JUMP])
+            may = ((to >= 0) & (to < [[len(PERSISTENCE)], [len(ROUGHNESS)]])).all(axis=0)
+            to = np.where(may, to, now)
+            new = self.roots(*to)
+            middle, other = (r @ (r.transpose(0, 2, 1) @ (self._pull * self.pilot))[:, :, None] for r in (old, new))
+            wanted = self.q.copy()
+            wanted[:, walk] = (other + new @ np.linalg.solve(old, self.q[:, walk, None] - middle))[:, :, 0]
+            after = self.told(wanted, squares)[0] + self._walk(wanted, *to) - _log_root(new)
+            take = may & (np.log(rng.random(chains)) < after - before)
+            self.q, before = np.where(take[:, None], wanted, self.q), np.where(take, after, before)
+            now, old = np.where(take, to, now), np.where(take[:, None, None], new, old)
+        self.persistence, self.roughness = now
+
+    def _walk(self, q: Array, persistence: Index, roughness: Index) -> Array:
+        """Log prior density of the base, the years, and the law of their walk (chain)."""
+        k, c = self.kinds, self.cells
+        phi, rough = PERSISTENCE[persistence], ROUGHNESS[roughness]
+        tide = q[:, k + 1 : k + 1 + c] - q[:, self.kind]
+        new = tide - phi[:, None] * np.roll(tide, 1, axis=1)
+        new = np.where(self.first, np.sqrt(1 - phi[:, None] ** 2) * tide, new)
+        log = (q[:, :k] - np.exp(q[:, :k]) / BASE).sum(1) + _mass(roughness)
+        log += (
+            self.first.sum() / 2 * np.log1p(-(phi**2)) - c * np.log(rough) - 0.5 * ((new / rough[:, None]) ** 2).sum(1)
+        )
+        return np.asarray(log)
+
+    def _settle(self, rng: np.random.Generator) -> None:
         """Persistence and roughness together, from their grids."""
-        log, before = np.where(self.alive, self.log, 0.0), np.roll(self.log, 1, axis=1)
-        first = self.alive & ~self.later
-        begin = float((log[first] ** 2).sum())
-        own, cross, past = (float(v[self.later].sum()) for v in (log**2, log * before, before**2))
+        tide = self.named["turbulence"]
+        before, later = np.roll(tide, 1, axis=1), ~self.first
+        begin = (tide[:, self.first] ** 2).sum(1)
+        own, cross, past = (v[:, later].sum(1) for v in (tide**2, tide * before, before**2))
+        begin, own, cross, past = (v[:, None, None] for v in (begin, own, cross, past))
         phi, sd = PERSISTENCE[:, None], ROUGHNESS[None, :]
         sums = (1 - phi**2) * begin + own - 2 * phi * cross + phi**2 * past
-        told = first.sum() / 2 * np.log(1 - phi**2) - self.alive.sum() * np.log(sd) - sums / 2 / sd**2
-        told = told - sd**2 / 2 / ROUGHNESS_SD**2 + np.log(sd)  # the grid is even in the logarithm
-        mass = np.exp(told - told.max())
-        i, j = np.unravel_index(int(rng.choice(mass.size, p=(mass / mass.sum()).ravel())), mass.shape)
-        self.persistence, self.variance = float(PERSISTENCE[i]), float(ROUGHNESS[j] ** 2)
+        log = self.first.sum() / 2 * np.log(1 - phi**2) - self.cells * np.log(sd) - sums / 2 / sd**2
+        log = (log + _mass(np.arange(len(ROUGHNESS)))).reshape(len(tide), -1)
+        # The largest of logs with Gumbel noise is a draw.
+        drawn = (log + rng.gumbel(size=log.shape)).argmax(axis=1)
+        self.persistence, self.roughness = np.divmod(drawn, len(ROUGHNESS))
 
-    def trade(
-        self, base: Array, variance: Array, group: Index, prior: float, rng: np.random.Generator
-    ) -> tuple[Array, Array]:
-        """Move the level of a kind from its turbulence to its scales, which the data cannot tell apart, and back.
 
-        `base` has an exponential prior of mean `prior`; the variances of its series scale with it.
-        """
-        phi, before = self.persistence, np.roll(self.log, 1, axis=1)
-        slope = np.where(self.later, 1 - phi, np.sqrt(1 - phi**2)) * self.alive
-        new = np.where(self.later, self.log - phi * before, np.sqrt(1 - phi**2) * self.log) * self.alive
-        for k in np.flatnonzero(self.alive.any(axis=1)):
-            tilt, bend = (slope[k] * new[k]).sum() / self.variance, (slope[k] ** 2).sum() / self.variance
-            level = 0.0
-            for reach in (0.2, 0.6, 2.0, 2.0):  # narrow where many years tell the level, wide where the prior does
-                to = level + reach * rng.standard_normal()
-                gain = -(tilt + 1) * (to - level) - bend / 2 * (to**2 - level**2)
-                gain += base[k] / prior * (np.exp(-level) - np.exp(-to))
-                level = to if np.log(rng.random()) < gain else level
-            self.log[k] += level * self.alive[k]
-            base = np.where(np.arange(2) == k, base * np.exp(-level), base)
-            variance = np.where(group == k, variance * np.exp(-level), variance)
-        return base, variance
+def law(rng: np.random.Generator) -> tuple[float, float]:
+    """Persistence and roughness from their prior."""
+    mass = np.exp(_mass(np.arange(len(ROUGHNESS))))
+    return float(rng.choice(PERSISTENCE)), float(rng.choice(ROUGHNESS, p=mass / mass.sum()))
+
+
+def _log_root(root: Array) -> Array:
+    """Logarithm of the density of roots at nought, but for a constant: what a jump between them is to be paid with."""
+    return np.asarray(-np.log(np.einsum("cii->ci", root)).sum(axis=1))
+
+
+def _mass(at: Index) -> Array:
+    """Log prior of places on the grid of roughness, which is even in the logarithm."""
+    return np.asarray(np.log(ROUGHNESS[at]) - ROUGHNESS[at] ** 2 / 2 / ROUGHNESS_SD**2)
+
+
+def begin(
+    series: Index, cell: Index, kind: Index, first: NDArray[np.bool_], chains: int, variance: float,
+    rng: np.random.Generator,
+) -> Turbulence:  # fmt: skip
+    """Chains that begin wider apart than the answer will be; `variance` is that of what is to be explained."""
+    kinds, cells = int(kind.max()) + 1, len(kind)
+    q = 0.3 * rng.standard_normal((chains, kinds + 1 + cells + int(series.max()) + 1))
+    q[:, :kinds] += np.log(variance / 4)
+    q[:, kinds] -= 2.2
+    q[:, kinds + 1 : kinds + 1 + cells] += q[:, kind]
+    grids = rng.integers(0, len(PERSISTENCE), chains), rng.integers(10, 30, chains)
+    return Turbulence(series, cell, kind, first, q, *grids)

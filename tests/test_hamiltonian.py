@@ -49,3 +49,12 @@ def test_gait__learns_scale_and_step():
     assert np.diag(gait.root) / scales == pytest.approx([1, 1], rel=0.5)
     seen = walk(target, q, gait, rng, 1000)
     assert seen.reshape(-1, 2).std(0) / scales == pytest.approx([1, 1], rel=0.1)
+
+
+def test_gait__takes_the_curvature_from_slopes():
+    inverse = np.array([[40.0, 3.0], [3.0, 0.5]])  # curvature of a normal
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((20_000, 2)) @ np.linalg.inv(np.linalg.cholesky(inverse))
+    gait = Gait(np.eye(2))
+    gait.reshape_by_slopes(-x @ inverse)
+    assert gait.root @ gait.root.T == pytest.approx(np.linalg.inv(inverse), rel=0.05)

@@ -44,7 +44,7 @@ from keruen.witnesses import (
     told_reading,
     when_of,
 )
-from keruen.wording import Number, Parts, Said, about, span
+from keruen.wording import HINDSIGHT, Number, Parts, Said, about, span
 
 
 def _path_rows(day: Day, path: Paths) -> list[dict[str, Any]]:
@@ -72,6 +72,12 @@ def _answered(path: Callable[[], Paths]) -> Paths | str:
         if getattr(got, "prior_only", False)
         else got
     )
+
+
+def _basis(*paths: Paths) -> list[Parts]:
+    """A sentence where the rates of a past day stand on populations that were published after it."""
+    late = any(getattr(path, "denominator_basis", "known") == "hindsight" for path in paths)
+    return [[Said(HINDSIGHT, "note")]] if late else []
 
 
 def _turn(day: Day, path: Paths, args: Mapping[str, Any]) -> Tipping:
@@ -111,7 +117,7 @@ def date_between(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
             ".",
         ]  # fmt: skip
         sides = _turn_sides(day, args, place, hidden, rows, lambda t: t.mass(first, last), f"in {first} to {last}")
-        return found(sides, p, says=[says], rows=rows, pictures=_bars(seen, place, first, last))
+        return found(sides, p, says=[says, *_basis(path)], rows=rows, pictures=_bars(seen, place, first, last))
 
     return each_of(args, one, independent=True)
 
@@ -193,7 +199,7 @@ def earlier(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Findin
             for t, k in zip(seen, ("lineage", "than"), strict=True)
             for picture in _bars(t, place)
         ]
-        return found(probability=p, says=[says], rows=rows, pictures=pictures)
+        return found(probability=p, says=[says, *_basis(*(q for q in paths if not isinstance(q, str)))], rows=rows, pictures=pictures)
 
     return each_of(args, one, independent=True)
 
@@ -208,7 +214,7 @@ def joint_state(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Fi
     (place, *_), years = args["place"], _years_of(args)
     peers = [p for p in peers_of(args) if p != place]
     up = args["state"] == "receiving"
-    positive, rows, lacking = {}, [], []
+    positive, rows, lacking, seen = {}, [], [], []
     for code in (place, *peers):
         path = _answered(lambda code=code: day.path(code, hidden=hidden))  # type: ignore[misc]
         if isinstance(path, str):
@@ -218,6 +224,7 @@ def joint_state(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Fi
         if not at.any():
             lacking.append(f"{named(code)}: no figure reaches {span(args['start'], args['end'])}.")
             continue
+        seen.append(path)
         positive[code] = float((np.asarray(path.rates)[:, at].mean(1) > 0).mean())
         rows += _path_rows(day, path)
     if lacking:
@@ -231,7 +238,7 @@ def joint_state(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Fi
     sides = _alone_by_lineage(day, args, place, peers, up, hidden) if rows else []
     title = f"P(more came than left), {span(args['start'], args['end'])}"
     pictures = drawing("strip", title, "probability", points=[(named(c), v, None) for c, v in positive.items()])
-    return found(sides, p, says=[says], rows=rows, pictures=pictures)
+    return found(sides, p, says=[says, *_basis(*seen)], rows=rows, pictures=pictures)
 
 
 def _alone_by_lineage(
@@ -326,7 +333,7 @@ def _probability_of_rate(day: Day, args: Mapping[str, Any], hidden: frozenset[st
         pictures = _fan(
             f"Net migration of {named(place)}", "per 1,000 a year", path.years, np.asarray(path.rates), args
         )
-        return found(sides, p, says=[says], rows=rows, pictures=pictures)
+        return found(sides, p, says=[says, *_basis(path)], rows=rows, pictures=pictures)
 
     return each_of(args, one, independent=True)
 

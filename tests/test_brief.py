@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from keruen import figures, labels, store
+from keruen import figures, kept, labels, store
 from keruen.adding import add
 from keruen.brief import brief, contents, contents_of_system, printed
 from keruen.errors import BadDate, ConceptError, MissingExtra, UnknownPlace
@@ -359,8 +359,11 @@ def test_pdf__says_what_to_install(monkeypatch):
         brief("TKL", format="pdf")
 
 
-def test_brief__is_the_same_every_time():
-    assert brief("TKL") == brief("TKL")
+def test_brief__is_the_same_every_time_and_in_two_processes(home):
+    alone = brief("TKL")
+    kept.clear()
+    assert brief("TKL", workers=2) == alone
+    assert brief("TKL") == alone
 
 
 # ---------------------------------------------------------------- other places, bad questions

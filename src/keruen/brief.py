@@ -30,7 +30,11 @@ FORMATS = ("html", "md", "pdf")
 
 
 def contents(
-    place: str | int, as_of: str | date | None = None, strict: bool = False, command: str | None = None
+    place: str | int,
+    as_of: str | date | None = None,
+    strict: bool = False,
+    command: str | None = None,
+    workers: int = 1,
 ) -> dict[str, Any]:
     """All that a brief says, as plain data: headline, sections, sources, limits, foot.
 
@@ -44,6 +48,9 @@ def contents(
         Leave out figures whose known day rests on a publication lag.
     command
         The command as typed, for the foot.
+    workers
+        Two: half of the sections are worked out in a second process. A script of your own must then call from under
+        ``if __name__ == "__main__":``.
 
     Returns
     -------
@@ -62,7 +69,7 @@ def contents(
     def make() -> tuple[list[Parts], list[dict[str, Any]]]:
         from keruen.sections.whole import of_place  # all rooms of the house: not needed where the brief is kept
 
-        return of_place(Asked(found.code, found.name, at, strict))
+        return of_place(Asked(found.code, found.name, at, strict), workers)
 
     headline, sections = kept("brief", [found.code, at, strict, stamp(None, at)], make)
     told = {"place": found.code, "name": found.name, "headline": headline, "sections": sections}
@@ -75,6 +82,7 @@ def contents_of_system(
     strict: bool = False,
     command: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    workers: int = 1,
 ) -> dict[str, Any]:
     """All that a brief of a whole system says, as :func:`contents` gives it for one place.
 
@@ -86,6 +94,8 @@ def contents_of_system(
         As for one place.
     progress
         Told the place, how many are done, and how many there are.
+    workers
+        Processes that share the places; as for one place.
 
     Raises
     ------
@@ -99,7 +109,7 @@ def contents_of_system(
     def make() -> tuple[list[Parts], list[dict[str, Any]]]:
         from keruen.sections.system import of_system
 
-        return of_system(name, members, at, strict, progress)
+        return of_system(name, members, at, strict, progress, workers)
 
     question = [system, [p.code for p in members], at, strict, stamp(None, at)]
     headline, sections = kept("system", question, make)
@@ -156,6 +166,7 @@ def brief(
     format: Literal["html", "md"] = "html",
     command: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    workers: int = 1,
 ) -> str: ...
 
 
@@ -169,6 +180,7 @@ def brief(
     format: str,
     command: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    workers: int = 1,
 ) -> str | bytes: ...
 
 
@@ -181,6 +193,7 @@ def brief(
     format: str = "html",
     command: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    workers: int = 1,
 ) -> str | bytes:
     """A sourced brief of a place, or of a system of places, as one page of HTML, as Markdown, or as PDF.
 
@@ -201,6 +214,9 @@ def brief(
         The command as typed, for the foot.
     progress
         For a system: told the place, how many are done and how many there are.
+    workers
+        Processes that share the work; a script of your own that asks for more than one must call from under
+        ``if __name__ == "__main__":``.
 
     Returns
     -------
@@ -225,8 +241,8 @@ def brief(
     if (place is None) == (system is None):
         raise ConceptError("Ask for a place or for a system (system='eurasia'), one of the two.")
     if place is None:
-        return printed(contents_of_system(str(system), as_of, strict, command, progress), format)
-    return printed(contents(place, as_of, strict, command), format)
+        return printed(contents_of_system(str(system), as_of, strict, command, progress, workers), format)
+    return printed(contents(place, as_of, strict, command, workers), format)
 
 
 def printed(told: dict[str, Any], format: str) -> str | bytes:

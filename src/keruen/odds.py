@@ -199,12 +199,8 @@ def earlier(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Findin
             for t, k in zip(seen, ("lineage", "than"), strict=True)
             for picture in _bars(t, place)
         ]
-        return found(
-            probability=p,
-            says=[says, *_basis(*(q for q in paths if not isinstance(q, str)))],
-            rows=rows,
-            pictures=pictures,
-        )
+        late = _basis(*(q for q in paths if not isinstance(q, str)))
+        return found(probability=p, says=[says, *late], rows=rows, pictures=pictures)
 
     return each_of(args, one, independent=True)
 

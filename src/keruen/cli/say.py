@@ -46,6 +46,7 @@ def brief(
 
     `keruen brief --system eurasia --out eurasia.pdf`
     """
+    import os
     import time
 
     from keruen import export
@@ -63,7 +64,7 @@ def brief(
 
     made = written(
         place, system=system, as_of=as_of, strict=strict, format=wanted, command=command_line(),
-        progress=tell if sys.stderr.isatty() else None,
+        progress=tell if sys.stderr.isatty() else None, workers=os.cpu_count() or 1,
     )  # fmt: skip
     content = made.encode() if isinstance(made, str) else made
     if out is None:

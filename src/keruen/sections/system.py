@@ -20,6 +20,7 @@ from keruen.sections.common import (
     Asked,
     Section,
     answers,
+    beside,
     drawn,
     says,
     section,
@@ -65,12 +66,18 @@ class One:
     then: Path | None
 
 
+def _one(asked: Asked, earlier: date) -> One:
+    path, fault = path_or_fault(asked)
+    return One(asked, net_of(asked), path, fault, settled(asked, earlier) if path is not None else None)
+
+
 def of_system(
     name: str,
     members: Sequence[Member],
     as_of: date | None,
     strict: bool,
     progress: Callable[[str, int, int], None] | None = None,
+    workers: int = 1,
 ) -> tuple[list[Parts], list[Section]]:
     """The answer about a system, and its sections.
 
@@ -82,15 +89,17 @@ def of_system(
         As for one place.
     progress
         Told the place, how many are done, and how many there are.
+    workers
+        Processes that share the places.
     """
-    ones = []
+    ones: list[One] = []
     earlier = date((as_of or max(c.released for c in releases().values())).year - EARLIER, 12, 31)
-    for done, p in enumerate(members):
-        if progress is not None:
-            progress(p.code, done, len(members))
-        asked = Asked(p.code, p.name, as_of, strict)
-        path, fault = path_or_fault(asked)
-        ones.append(One(asked, net_of(asked), path, fault, settled(asked, earlier) if path is not None else None))
+    with beside(workers if workers > 1 else 0) as ask:
+        asked = [ask(_one, Asked(p.code, p.name, as_of, strict), earlier) for p in members]
+        for done, (p, told) in enumerate(zip(members, asked, strict=True)):
+            if progress is not None:
+                progress(p.code, done, len(members))
+            ones.append(told())
     if progress is not None:
         progress("", len(members), len(members))
     sections = [

@@ -97,6 +97,19 @@ def test_pages__one_card_a_page(tmp_path):
     assert (old["released"], old["zeros"], old["url"]) == ("2016", "dropped", "https://sheet.kz/b")
 
 
+def test_pages__one_address_told_with_two_years_is_of_the_later(tmp_path):
+    quota = "labour-registered,2018-01-01,2018-12-31,,{},,permits,quota,Paper"
+    told = read(
+        tmp_path,
+        [
+            f"KAZ,_TOTAL,foreign_labour_quota,{quota.format(5)},2017,http://paper.kz/quota",
+            f"KAZ,_TOTAL,foreign_labour_quota,{quota.format(6)},2018,https://www.paper.kz/quota/",
+        ],
+    )
+    assert told["release"].n_unique() == 1
+    assert told["known"].unique().to_list() == [date(2018, 12, 31)]
+
+
 def test_pages__without_an_address_keep_their_title(tmp_path):
     told = read(
         tmp_path, [f'KAZ,UZB,arrivals,total,{YEAR},,5,,persons,,Paper,2017,"(stored page without address: ""x"")"']

@@ -241,7 +241,10 @@ def publisher(url: str) -> str:
 
 
 def sourced(told: pl.DataFrame) -> pl.DataFrame:
-    """The rows with the release, the known day and its basis; rows of a publisher's series get their release alone."""
+    """The rows with the release, the known day and its basis; rows of a publisher's series get their release alone.
+
+    A page that is told with two years is one page, of the later: no question as of a day sees it too early.
+    """
     columns(told, "source_title", "source_url", "source_year")
     blank = told.filter(pl.any_horizontal(pl.col("source_title", "source_url").is_null()))
     if len(blank):
@@ -249,7 +252,12 @@ def sourced(told: pl.DataFrame) -> pl.DataFrame:
     series = pl.coalesce(
         [pl.when(pl.col("source_title").str.starts_with(start)).then(pl.lit(key)) for start, key in SERIES.items()]
     )
-    rows = told.with_columns(pl.col("source_year").cast(pl.Int64), series.alias("_series"))
+    addresses = {url: address(url) for url in told["source_url"].unique().to_list()}
+    year = pl.col("source_year").cast(pl.Int64)
+    rows = told.with_columns(
+        source_year=year.max().over(pl.col("source_url").replace_strict(addresses, return_dtype=pl.String)),
+        _series=series,
+    )
     pairs = rows.select("source_url", "source_year").unique(maintain_order=True)
     made = [page(url, year) for url, year in pairs.iter_rows()]
     known = pairs.with_columns(
@@ -282,9 +290,12 @@ def pages(folder: Path) -> dict[str, dict[str, Any]]:
     told = pl.concat(named).unique().sort(pl.col("source_title").str.len_chars(), "source_title", "source_url")
     cards: dict[str, dict[str, Any]] = {}
     addresses: dict[str, str] = {}
+    keys: dict[str, str] = {}
     for key, basis, title, url, year, known in told.iter_rows():
         if addresses.setdefault(key, address(url)) != address(url):
             raise UnreadableSource(f"Two pages share the key {key}: {addresses[key]} and {address(url)}.")
+        if keys.setdefault(address(url), key) != key:
+            raise UnreadableSource(f"Two tables tell {url} with two years: {keys[address(url)]} and {key}.")
         by_year = basis == "page year" and year is not None and date(year, 12, 31) <= READ
         cards[key] = {
             "title": title.replace("(stored page without address: ", "(no address: "),

@@ -200,6 +200,7 @@ def test_kazakhstan__lags_are_marked(page):
 def test_kazakhstan__has_its_figures(today):
     names = [re.search(r'aria-labelledby="figure-([\w-]+)-title', f.svg).group(1) for f in drawn(today)]
     assert set(names) == {
+        "dependence",
         "history-kaz",
         "frames-kaz",
         "hangs-kaz",

@@ -58,7 +58,7 @@ class FaultyTable(EvidenceError):
         kinds: dict[str, list[str]] = {}
         for fault in self.faults:
             kinds.setdefault(fault.partition(", ")[2] or fault, []).append(fault)
-        lines = [f"{where}: {len(self.faults)} fault{'s' if len(self.faults) != 1 else ''}, nothing was added."]
+        lines = [f"{where}: {len(self.faults)} fault{'s' if len(self.faults) != 1 else ''}; nothing of it was used."]
         for same in list(kinds.values())[:100]:
             lines.append(f"  - {same[0]}" + (f" (and {len(same) - 1} more rows like it)" if len(same) > 1 else ""))
         if len(kinds) > 100:

@@ -360,11 +360,11 @@ def _labels(ax: Any, ends: Sequence[tuple[float, float, str, str]], x: float) ->
         )
 
 
-def _key(ax: Any, handles: Sequence[tuple[str, str, str]], above: float) -> None:
-    """Markers and their names in a row, so many points above the axes."""
+def _key(ax: Any, handles: Sequence[tuple[str, str, str]], above: float, right: float = 0.0) -> None:
+    """Markers and their names in a row, so many points above the axes and to the right of their left end."""
     height = ax.get_position().height * ax.figure.get_size_inches()[1] * 72
     width = ax.get_position().width * ax.figure.get_size_inches()[0] * 72
-    x, y = 0.0, 1 + above / height
+    x, y = right, 1 + above / height
     for text, colour, mark in handles:
         ax.plot(
             [(x + 4) / width], [y], marker=mark, color=colour, markersize=5.5, transform=ax.transAxes, clip_on=False

@@ -100,9 +100,15 @@ def hosts(rows: pl.DataFrame, place: str, *, top: int = 4, ids: Sequence[str] = 
     peak = told.filter(pl.col("method") == "reported").sort("share_gdp", descending=True).head(1)
     if len(peak):
         row = peak.row(0, named=True)
-        alt += f" Reported transfers from {_name(row['place'])} were at most {row['share_gdp']:.0f}% ({row['year']})."
+        alt += (
+            f" Reported transfers from {_name(row['place'])} were at most {_percent(row['share_gdp'])} ({row['year']})."
+        )
     behind = [x for line in told["ids"] for x in line.split()]
     return _figure("hosts", f"From whom {_name(place)} receives money", alt, [*behind, *ids], (720, 360), draw)
+
+
+def _percent(value: float) -> str:
+    return f"{value:.1f}%" if value >= 1 else f"{value:.2g}%"
 
 
 def dependence(rows: pl.DataFrame, place: str, *, ids: Sequence[str] = ()) -> Figure:
@@ -126,20 +132,21 @@ def dependence(rows: pl.DataFrame, place: str, *, ids: Sequence[str] = ()) -> Fi
     first, last = int(both["year"].min()), int(both["year"].max())  # type: ignore[arg-type]
 
     def draw(canvas: Any) -> None:
-        ax = _axes(canvas, 46, 26, 28, 34 + 14 * (len(pairs) + bool(len(published))))
+        rows = (len(pairs) + 1) // 2
+        ax = _axes(canvas, 46, 26, 28, 46 + 15 * rows)
         for i, ((release, gdp), part) in enumerate(pairs):
-            line = part.sort("year")
+            line, colour = part.sort("year"), VIVID[i % len(VIVID)]
             years = np.arange(int(line["year"][0]), int(line["year"][-1]) + 1)
             value = dict(line.select("year", "share_gdp").iter_rows())
-            y = [value.get(int(t), np.nan) for t in years]
-            ax.plot(years + 0.5, y, color=VIVID[i % len(VIVID)], linewidth=1.6, alpha=0.9)
-            over = f"{release} over product of {gdp}" if gdp != release else f"{release}"
-            ax.text(0, 1, over, transform=ax.transAxes, color=VIVID[i % len(VIVID)], fontsize=8, va="bottom")
-            ax.texts[-1].set_position((0, 1.02 + 0.055 * (len(pairs) - 1 - i)))
+            # Editions often agree: the later line is the narrower, so that those beneath can be seen.
+            wide = 1.2 + 0.8 * (len(pairs) - 1 - i)
+            ax.plot(years + 0.5, [value.get(int(t), np.nan) for t in years], color=colour, linewidth=wide)
+            over = f"{label(release)} / {label(gdp)}"
+            _key(ax, [(over, colour, "s")], 18 + 15 * (rows - 1 - i % rows), 330 * (i // rows))
         if len(published):
-            ax.plot(published["year"] + 0.5, published["share_gdp"], "o", color=INK, markersize=3.5, alpha=0.6)
-            ax.text(0, 1.02 + 0.055 * len(pairs), "dots: shares as published", transform=ax.transAxes, color=INK,
-                    fontsize=8, va="bottom")  # fmt: skip
+            ax.plot(published["year"] + 0.5, published["share_gdp"], "o", color=INK, markersize=3.5)
+        dots = " · dots: shares as published" if len(published) else ""
+        _note(ax, f"percent of gross domestic product, inflows / product, each by edition{dots}", 26 + 15 * rows)
         ax.set_ylim(bottom=0)
         _calendar(ax, first, last + 1.2)
         _zero(ax)
@@ -149,11 +156,11 @@ def dependence(rows: pl.DataFrame, place: str, *, ids: Sequence[str] = ()) -> Fi
     top = both.sort("share_gdp", descending=True).row(0, named=True)
     alt = (
         f"Remittances received by {_name(place)} as percent of its product, {first} to {last}, in {len(pairs)} pairs "
-        f"of editions; the most is {top['share_gdp']:.1f}% in {top['year']} ({top['release']})."
+        f"of editions; the most is {_percent(top['share_gdp'])} in {top['year']} ({label(str(top['release']))})."
     )
     behind = [x for line in both["ids"] for x in line.split()]
     title = f"What {_name(place)} receives, percent of its product, by edition"
-    return _figure("dependence", title, alt, [*behind, *ids], (720, 360 + 14 * len(pairs)), draw)
+    return _figure("dependence", title, alt, [*behind, *ids], (720, 370 + 8 * len(pairs)), draw)
 
 
 def corridor_matrix(money: xr.DataArray, places: Sequence[str], *, year: int, ids: Sequence[str] = ()) -> Figure:

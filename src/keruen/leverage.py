@@ -14,7 +14,7 @@ import polars as pl
 import xarray as xr
 
 from keruen import store
-from keruen.errors import NoEvidence, UnreadableSource
+from keruen.errors import FaultyTable, NoEvidence, UnreadableSource
 from keruen.estimators.corridors import BETA, checked_matrix, per_migrant, rival_stocks
 from keruen.estimators.leverage import LABOUR_SHARE, REPLACEABLE, leverages, own_dependence, ranks, sent_home
 from keruen.money_matrix import known_hosts, world_stocks
@@ -142,6 +142,19 @@ def ground(year: int | None = None, *, edition: str | Sequence[str] | None = Non
         labour=values(tables["labour_force"]),
         ids={place: tuple(keys) for place, keys in rests.items()}, releases=tuple(sorted(str(u) for u in used)),
     )  # fmt: skip
+
+
+def _within_product(money: xr.DataArray, over: Sequence[str], base: Ground) -> None:
+    """Refuse a user's matrix, in USD, by which a place gets more from abroad than it produces."""
+    total = {c: float(money.sel(receiving=c).sum()) for c in over}
+    above = [
+        f"row of {c}, {usd:,.0f} USD in all are {100 * usd / base.gdp[c]:,.0f}% of its GDP of {base.gdp[c]:,.0f} USD "
+        f"in {base.year}, above 100%: give plain USD, or the year= that the matrix is of"
+        for c, usd in total.items()
+        if usd > base.gdp[c]
+    ]
+    if above:
+        raise FaultyTable("the matrix", above)
 
 
 ASSUMED = (
@@ -276,6 +289,8 @@ def leverage(
     ------
     NoEvidence
         If GDP, population or remittances are missing where they are needed.
+    FaultyTable
+        If by your own matrix a place gets more than its GDP.
 
     Examples
     --------
@@ -307,6 +322,8 @@ def leverage(
             "or add it: keruen add."
         )
     there = [c for c in wanted if c in reported and not lacking[c]]
+    if own is not None:
+        _within_product(own, there, base)
     absent = tuple(c for c in wanted if c not in there)
     if not there:
         raise NoEvidence(

@@ -161,6 +161,7 @@ def _modelled_hosts(section: Section, asked: Asked, money: pl.DataFrame) -> None
         )
     except NoEvidence:
         return
+    drawn(section, lambda: figures_remittances.dependence(found.shares, asked.code))
     ours = found.hosts.filter(pl.col("method") == "ratha_shaw")
     if ours.is_empty():
         return

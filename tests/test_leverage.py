@@ -561,3 +561,6 @@ def test_commands__faulty_and_impossible_matrices(monkeypatch, capsys, tmp_path)
         mine.write_text(f"receiving,sending,usd\n{text}\n")
         code, _, err = command(monkeypatch, capsys, "leverage", "RUS", "--over", "TJK", "--matrix", str(mine))
         assert (code, said in err) == (2, True), err
+    mine.write_text("a,usd\nTJK,3\n")
+    code, _, err = command(monkeypatch, capsys, "leverage", "RUS", "--matrix", str(mine))
+    assert (code, "'receiving'" in err, "'sending'" in err) == (2, True, True), err

@@ -128,7 +128,7 @@ class Elasticities:
     first and reported corridors second, ``base`` (the typical residual variance) and ``shared_sd``, both (draw, 2), and
     ``turbulence`` (draw, 2, year) of the years from `since` on; ``outlying``, ``persistence`` and ``roughness``, all
     (draw,). ``outlier`` gives each observation's posterior probability of being an outlier year. ``diagnostics`` has
-    rank-normalised R-hat and effective draws of the pooled parameters.
+    rank-normalised R-hat and effective draws of all that is pooled and of the hosts' elasticities.
     """
 
     hosts: tuple[str, ...] = field(repr=False)

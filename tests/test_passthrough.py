@@ -152,6 +152,20 @@ def test_fit__same_seed_same_draws(panel):
     assert all(np.array_equal(one.draws[k], two.draws[k], equal_nan=True) for k in one.draws)
 
 
+@pytest.mark.parametrize(("exposure", "reported"), [(1e9, False), (15.0, True)])
+def test_fit__without_hosts_of_their_own_and_without_inflows(monkeypatch, panel, exposure, reported):
+    monkeypatch.setattr(kernel, "HOST_EXPOSURE", exposure)
+    mark = pl.concat_str(pl.lit("RUS>"), pl.col("receiver")) if reported else pl.col("receiver")
+    told = kernel.Panel(
+        panel.frame.with_columns(series=mark), panel.exposure, panel.growth, panel.currency, panel.hosts
+    )
+    made = kernel.fit(told, draws=20, warm=15, check=False)
+    assert made.hosts == (HOSTS if exposure < 100 else ())
+    assert np.isnan(made.draws["turbulence"][:, int(not reported)]).all()  # of a kind that nobody reports
+    assert np.isfinite(made.draws["base"]).all()
+    assert np.isfinite(foretold.predict(made, told)).all()
+
+
 def test_fit__refuses_what_did_not_settle(panel):
     with pytest.raises(NotConverged, match=r"did not settle.*wanted: 5,000"):
         kernel.fit(panel, draws=20, warm=10, most=25, ess_above=5000)

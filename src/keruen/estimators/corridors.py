@@ -179,7 +179,9 @@ def checked_matrix(matrix: xr.DataArray | pl.DataFrame, name: str = "matrix") ->
     else:
         lost = [c for c in ("receiving", "sending", "usd") if c not in matrix.columns]
         if lost:
-            raise FaultyTable(name, [f"column {c!r} is missing; a matrix has receiving and sending and usd" for c in lost])
+            raise FaultyTable(
+                name, [f"column {c!r} is missing; a matrix has receiving and sending and usd" for c in lost]
+            )
         table = matrix.select("receiving", "sending", "usd")
     faults: list[str] = []
     known, seen = places(), set()

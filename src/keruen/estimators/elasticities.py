@@ -366,7 +366,7 @@ def fit(
             if not check or made >= most or (found.rhat < rhat_below and least >= ess_above):
                 break
             wanted = min(most, int(made * float(np.clip(1.1 * ess_above / max(least, 1.0), 1.15, 2.5))))
-    joined = {name: value.reshape(-1, *value.shape[2:]) for name, value in walk.draws().items()}
+    joined = {name: value.reshape(chains * made, *value.shape[2:]) for name, value in walk.draws().items()}
     return Elasticities(
         hosts=tuple(panel.hosts[h] for h in posed.hosts),
         receivers=posed.receivers,

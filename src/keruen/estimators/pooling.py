@@ -16,7 +16,7 @@ from scipy.linalg import lapack
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-FAR = 6.0
+FAR = 4.5
 """How many standard deviations of its prior a spread may lie from the median."""
 
 

@@ -1,8 +1,8 @@
 """Time and memory of a brief from a cold start, and of six figures. Run: python benchmarks/brief.py [PLACE …]
 
-Each brief is written by a process of its own, imports included, on two cores at most, and once more from what was kept;
-figures are drawn in one process
-after the imports and the list of fonts. CPU seconds are of all threads, memory is the peak resident set.
+Each brief is written by the command line, imports included, on two cores at most, and once more from what was kept;
+figures are drawn in one process after the imports and the list of fonts. CPU seconds are of all threads and processes,
+memory is the peak resident set of the largest process.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ os.environ["KERUEN_HOME"] = tempfile.mkdtemp(prefix="keruen-benchmark-")
 PLACES = ("KAZ", "KAZ@2018-05-03", "TJK", "DEU", "USA", "PRT", "TKL", "VAT")
 
 BRIEF = """
-import os, resource, sys, time
+import os, resource, subprocess, sys, time
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:2]))
-begun = time.perf_counter()
-from keruen.brief import brief
 place, _, day = sys.argv[1].partition("@")
-page = brief(place, as_of=day or None)
-used = resource.getrusage(resource.RUSAGE_SELF)
-print(time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, len(page.encode()) / 1000)
+begun = time.perf_counter()
+words = [sys.executable, "-m", "keruen", "brief", place, *(["--as-of", day] if day else [])]
+page = subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, len(page) / 1000)
 """
 
 FIGURES = """
@@ -63,12 +63,12 @@ def child(code: str, *words: str) -> str:
 
 
 def main(places: list[str]) -> None:
-    print("| brief | seconds, cold | CPU seconds, cold | CPU seconds, kept | peak MB | page, kB |")
+    print("| brief | seconds, cold | CPU seconds, cold | seconds, kept | peak MB | page, kB |")
     print("|---|--:|--:|--:|--:|--:|")
     for place in places:
         os.environ["KERUEN_HOME"] = tempfile.mkdtemp(prefix="keruen-benchmark-")  # nothing is kept from another place
         wall, cpu, memory, size = map(float, child(BRIEF, place).split())
-        _, kept, _, _ = map(float, child(BRIEF, place).split())
+        kept, _, _, _ = map(float, child(BRIEF, place).split())
         name = place.replace("@", " as of ")
         print(f"| {name} | {wall:.1f} | {cpu:.1f} | {kept:.1f} | {memory:.0f} | {size:.0f} |", flush=True)
     print("\n| figure | CPU seconds | SVG, kB |")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -129,16 +129,20 @@ def _along(times: Array, rho: float) -> Array:
 
 def natural(z: Array, prior: Prior) -> dict[str, Array]:
     """Scales from standard normals (…, 6)."""
-    told = [getattr(prior, name) for name in NAMES]
-    middle = [np.log(m / (1 - m)) if name in SHARES else np.log(m) for name, (m, _) in zip(NAMES, told, strict=True)]
-    raw = np.asarray(middle) + z * np.asarray([spread for _, spread in told])
-    values = np.exp(raw)
-    out = {
-        name: values[..., at] / (1 + values[..., at]) if name in SHARES else values[..., at]
-        for at, name in enumerate(NAMES)
-    }
+    middle, spread = _normals(prior)
+    values = np.exp(middle + spread * z)
+    out = {name: values[..., at] for at, name in enumerate(NAMES)}
+    out |= {name: out[name] / (1 + out[name]) for name in SHARES}
     out["kappa"] = np.clip(out["kappa"], *KINSHIP) if prior.kappa[1] else np.full(z.shape[:-1], prior.kappa[0])
     return out
+
+
+@lru_cache(maxsize=64)
+def _normals(prior: Prior) -> tuple[Array, Array]:
+    """Mean and sd of the logits of the shares, and of the logarithms of the other scales."""
+    told = np.array([getattr(prior, name) for name in NAMES])
+    odds = np.array([name in SHARES for name in NAMES])
+    return np.log(told[:, 0]) - np.where(odds, np.log1p(-np.where(odds, told[:, 0], 0.0)), 0.0), told[:, 1]
 
 
 class _Room(NamedTuple):
@@ -358,9 +362,10 @@ class Model:
 
     def _slopes(self, s: Mapping[str, Array]) -> Array:
         """How phi, kappa and the logarithms of the other scales move with their normals (chain, used)."""
-        spread = [getattr(self.prior, name)[1] for name in NAMES]
-        out = np.stack([s[name] * (1 - s[name]) if name in SHARES else np.ones_like(s[name]) for name in NAMES], 1)
-        return np.asarray(spread * out)[:, self.used]
+        out = np.repeat(_normals(self.prior)[1][None], s["phi"].size, 0)
+        for name in SHARES:
+            out[:, NAMES.index(name)] *= s[name] * (1 - s[name])
+        return out[:, self.used]
 
 
 def _inverted(positive: Array) -> tuple[Array, Array]:

@@ -49,6 +49,15 @@ FIELDS = {
 }  # fmt: skip
 
 
+def test_wishes__that_exclude_each_other_are_refused(run):
+    code, out, err = run("evidence", "KAZ", "--json", "--format", "csv")
+    assert (code, out) == (2, "")
+    assert "--json and --format csv are two wishes; say one of them." in err
+    code, out, err = run("evidence", "KAZ", "--from", "2030", "--to", "2010")
+    assert (code, out) == (2, "")
+    assert "is after" in err
+
+
 def test_evidence__its_contract(ask):
     told = ask("evidence", "KAZ", "--measure", "net_migration", "--as-of", "2018-05-03")
     assert (told["place"], told["measure"], told["as_of"]) == ("KAZ", "net_migration", "2018-05-03")

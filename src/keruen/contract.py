@@ -58,6 +58,9 @@ CONTENT = [
 """What a claim says. Its id is made of these alone: a corrected release date, a shifted row of a publisher's sheet or
 a better note duplicates nothing."""
 
+SUGGESTED = 50
+"""So many unknown words of a column are compared with the known ones; the faults of the others are told without."""
+
 KNOWN_BASES = ("release", "page", "page year", "publication lag", "user")
 
 
@@ -155,8 +158,9 @@ def faults(table: pl.DataFrame, rows: Iterable[int] | None = None, *, dated: boo
     def unknown(column: str, known: Iterable[str], kind: str) -> None:
         known = list(known)
         odd = numbered.filter(pl.col(column).is_not_null() & ~pl.col(column).is_in(known)).select("row", column)
+        meant = {said: suggest(said, known) for said in odd[column].unique(maintain_order=True).head(SUGGESTED)}
         found.extend(
-            (row, column, f"{said!r} is not a {kind}. {suggest(said, known)}") for row, said in odd.iter_rows()
+            (row, column, f"{said!r} is not a {kind}. {meant.get(said, '')}".rstrip()) for row, said in odd.iter_rows()
         )
 
     required = ("measure", "stream", "place", "sex", "age", "group", "start", "end", "status", "definition", "release")

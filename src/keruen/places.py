@@ -110,6 +110,21 @@ def _index() -> dict[str, str]:
     return index
 
 
+def code_of(name: str) -> str | None:
+    """The code of a place by a code, a number or a name; nothing where no list knows it.
+
+    Examples
+    --------
+    >>> code_of("Казахстан"), code_of("Nowhere")
+    ('KAZ', None)
+    """
+    text = name.strip()
+    if text in places():
+        return text
+    folded = _folded(text)
+    return _index().get(folded) if folded else None
+
+
 def place(name: str | int | Place) -> Place:
     """The place of a code, an M49 number or a name in any of many languages.
 
@@ -135,14 +150,10 @@ def place(name: str | int | Place) -> Place:
     if isinstance(name, Place):
         return name
     text = str(name).strip()
-    known = places()
-    if text in known:
-        return known[text]
-    folded = _folded(text)
-    code = _index().get(folded) if folded else None
+    code = code_of(text)
     if code is None:
-        raise UnknownPlace(f"No place is called {text!r}. {_suggestion(folded)} All: keruen places.")
-    return known[code]
+        raise UnknownPlace(f"No place is called {text!r}. {_suggestion(_folded(text))} All: keruen places.")
+    return places()[code]
 
 
 def _suggestion(folded: str) -> str:

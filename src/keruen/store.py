@@ -13,7 +13,7 @@ import polars as pl
 
 from keruen import contract, own, snapshot
 from keruen.contract import SCHEMA
-from keruen.errors import VocabularyError
+from keruen.errors import BadDate, VocabularyError
 from keruen.ids import named
 from keruen.places import Place
 from keruen.places import place as one_place
@@ -128,6 +128,8 @@ def evidence(
     wanted = None if asked is None else [word(str(m)).name for m in asked]
     first = None if since is None else day(str(since) if isinstance(since, int) else since)
     last, told = _last_day(until), _last_day(as_of)
+    if first is not None and last is not None and first > last:
+        raise BadDate(f"since={first} is after until={last}; swap them.")
     is_in = {
         "place": _codes(place),
         "measure": wanted,

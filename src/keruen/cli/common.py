@@ -146,6 +146,8 @@ def give(
     """Hand a table over as the user asked: to a file, as JSON, as bytes of a format, or printed."""
     from keruen import export
 
+    if as_json and format not in (None, "json"):
+        raise OutputError(f"--json and --format {format} are two wishes; say one of them.")
     meta = {"command": command_line()}
     if out is not None:
         export.write(frame, out, format=format or ("json" if as_json else None), force=force, meta=meta, units=units)

@@ -15,9 +15,9 @@ from typing import Any
 
 import polars as pl
 
-from keruen.contract import SCHEMA, claims, faults
+from keruen.contract import SCHEMA, SUGGESTED, claims, faults
 from keruen.errors import BadDate, FaultyTable, UnknownPlace, UnreadableSource
-from keruen.places import place
+from keruen.places import code_of, place
 from keruen.provenance import Release, day, precision
 from keruen.readers.cells import numbers, spans, texts, units
 from keruen.readers.opening import Grid, opened
@@ -212,13 +212,14 @@ def _columns(grid: Grid, said: dict[str, str]) -> dict[str, list[Any]]:
 
 
 def _codes(grid: Grid, name: str, said: list[str | None]) -> list[str | None]:
-    codes: dict[str, str | None] = {}
-    wrong: dict[str, str] = {}
-    for text in {t for t in said if t is not None}:
+    codes = {text: code_of(text) for text in dict.fromkeys(said) if text is not None}
+    unknown = [text for text, code in codes.items() if code is None]
+    wrong = {text: f"No place is called {text!r}. All: keruen places." for text in unknown}
+    for text in unknown[:SUGGESTED]:  # to look for what was meant takes some hundredths of a second a name
         try:
-            codes[text] = place(text).code
+            place(text)
         except UnknownPlace as error:
-            codes[text], wrong[text] = None, str(error)
+            wrong[text] = str(error)
     for line, given in zip(grid.lines, said, strict=True):
         if given in wrong:
             grid.tell(line, name, wrong[given])

@@ -367,6 +367,18 @@ def test_brief__is_the_same_every_time_and_in_two_processes(home):
     assert brief("TKL") == alone
 
 
+def test_reported__nothing_is_estimated_and_it_says_so():
+    told = contents("KAZ", reported=True)
+    found = list(walk([told["headline"], told["sections"]]))
+    assert len(found) > 300
+    assert not any(isinstance(n, Number) and n.mark == "reckoned" for n in found)
+    assert [s["key"] for s in told["sections"]] == ["went", "uncounted", "depends", "knew", "sure"]
+    assert told["foot"]["command"] == "keruen brief KAZ --reported"
+    assert "nothing is estimated" in printed(told, "md")
+    with pytest.raises(ConceptError, match="place by place"):
+        brief(system="eurasia", reported=True)
+
+
 # ---------------------------------------------------------------- other places, bad questions
 
 

@@ -35,6 +35,7 @@ def contents(
     strict: bool = False,
     command: str | None = None,
     workers: int = 1,
+    reported: bool = False,
 ) -> dict[str, Any]:
     """All that a brief says, as plain data: headline, sections, sources, limits, foot.
 
@@ -51,6 +52,8 @@ def contents(
     workers
         Two: half of the sections are worked out in a second process. A script of your own must then call from under
         ``if __name__ == "__main__":``.
+    reported
+        Only what sources report: nothing is estimated, and nothing is said about when the place tipped.
 
     Returns
     -------
@@ -69,11 +72,12 @@ def contents(
     def make() -> tuple[list[Parts], list[dict[str, Any]]]:
         from keruen.sections.whole import of_place  # all rooms of the house: not needed where the brief is kept
 
-        return of_place(Asked(found.code, found.name, at, strict), workers)
+        return of_place(Asked(found.code, found.name, at, strict, reported), workers)
 
-    headline, sections = kept("brief", [found.code, at, strict, stamp(None, at)], make)
+    headline, sections = kept("brief", [found.code, at, strict, reported, stamp(None, at)], make)
     told = {"place": found.code, "name": found.name, "headline": headline, "sections": sections}
-    return told | _foot(told, at, strict, command or _command(found.code, at, strict))
+    how = command or _command(found.code, at, strict) + (" --reported" if reported else "")
+    return told | _foot(told, at, strict, how) | {"reported": reported}
 
 
 def contents_of_system(
@@ -114,7 +118,7 @@ def contents_of_system(
     question = [system, [p.code for p in members], at, strict, stamp(None, at)]
     headline, sections = kept("system", question, make)
     told = {"place": system, "name": name, "headline": headline, "sections": sections}
-    return told | _foot(told, at, strict, command or _command(f"--system {system}", at, strict))
+    return told | _foot(told, at, strict, command or _command(f"--system {system}", at, strict)) | {"reported": False}
 
 
 def _foot(told: dict[str, Any], at: date | None, strict: bool, command: str) -> dict[str, Any]:
@@ -167,6 +171,7 @@ def brief(
     command: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     workers: int = 1,
+    reported: bool = False,
 ) -> str: ...
 
 
@@ -181,6 +186,7 @@ def brief(
     command: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     workers: int = 1,
+    reported: bool = False,
 ) -> str | bytes: ...
 
 
@@ -194,6 +200,7 @@ def brief(
     command: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     workers: int = 1,
+    reported: bool = False,
 ) -> str | bytes:
     """A sourced brief of a place, or of a system of places, as one page of HTML, as Markdown, or as PDF.
 
@@ -217,6 +224,8 @@ def brief(
     workers
         Processes that share the work; a script of your own that asks for more than one must call from under
         ``if __name__ == "__main__":``.
+    reported
+        Only what sources report about a place: nothing is estimated.
 
     Returns
     -------
@@ -240,9 +249,11 @@ def brief(
         need("typst", "pdf")  # before the long work
     if (place is None) == (system is None):
         raise ConceptError("Ask for a place or for a system (system='eurasia'), one of the two.")
+    if place is None and reported:
+        raise ConceptError("A brief of a system compares estimates. Ask for what sources report place by place.")
     if place is None:
         return printed(contents_of_system(str(system), as_of, strict, command, progress, workers), format)
-    return printed(contents(place, as_of, strict, command, workers), format)
+    return printed(contents(place, as_of, strict, command, workers, reported), format)
 
 
 def printed(told: dict[str, Any], format: str) -> str | bytes:

@@ -32,6 +32,9 @@ def brief(
     out: Out = None,
     as_of: AsOf = None,
     strict: Strict = False,
+    reported: Annotated[
+        bool, typer.Option("--reported", help="Only what sources report: nothing estimated. Takes a few seconds.")
+    ] = False,
     format: Annotated[
         str | None, typer.Option("--format", "-f", help="html, md or pdf; by default as --out ends.")
     ] = None,
@@ -43,6 +46,8 @@ def brief(
     `keruen brief KAZ --out kaz.html`
 
     `keruen brief KAZ --as-of 2018-05-03 --format md`
+
+    `keruen brief KAZ --reported --out kaz.md`
 
     `keruen brief --system eurasia --out eurasia.pdf`
     """
@@ -63,7 +68,7 @@ def brief(
         print(f"\r{done}/{of} {code}   ", end="" if done < of else "\n", file=sys.stderr, flush=True)
 
     made = written(
-        place, system=system, as_of=as_of, strict=strict, format=wanted, command=command_line(),
+        place, system=system, as_of=as_of, strict=strict, reported=reported, format=wanted, command=command_line(),
         progress=tell if sys.stderr.isatty() else None, workers=os.cpu_count() or 1,
     )  # fmt: skip
     content = made.encode() if isinstance(made, str) else made

@@ -58,12 +58,13 @@ ROWS_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The question of a brief; called, it asks the evidence."""
+    """The question of a brief; called, it asks the evidence. Of what sources report alone nothing is estimated."""
 
     code: str
     name: str
     as_of: date | None
     strict: bool
+    reported: bool = False
 
     def __call__(self, place: str | list[str] | None, measure: str | Sequence[str], **more: Any) -> pl.DataFrame:
         found = store.evidence(place, measure, sex="all", as_of=self.as_of, strict=self.strict, **more)

@@ -47,8 +47,10 @@ def depends_section(asked: Asked) -> Section:
     told = section("depends", "Who depends on whom")
     heads(told, "What it receives, and from whom")
     received = _received(told, asked)
-    heads(told, "What it holds over others")
-    held = _held(told, asked)
+    held: Parts = []
+    if not asked.reported:
+        heads(told, "What it holds over others")
+        held = _held(told, asked)
     if received and held:
         held = ["the " if held[0] == "The " else held[0], *held[1:]]
         received = [*received[:-1], "; "]
@@ -151,7 +153,7 @@ def _share_words(shares: list[dict[str, Any]], start: date) -> Parts:
 
 def _modelled_hosts(section: Section, asked: Asked, money: pl.DataFrame) -> None:
     """Hosts by Keruen's own spreading of inflows over stocks, with the spread of the rival editions."""
-    if asked.strict:  # stocks and incomes of running series would come in by the back door
+    if asked.strict or asked.reported:  # strict: stocks and incomes of running series would come in by the back door
         return
     try:
         found: Remittances = kept(

@@ -67,7 +67,7 @@ def uncounted_section(asked: Asked) -> Section:
     if facts.is_empty():
         says(told, unreported("labour migrants, permits or ethnic return", asked))
     else:
-        sentence, sure = _reckoning(told, asked)
+        sentence, sure = _reckoning(told, asked) if not asked.reported else ([], False)
         answers(told, sentence or _newest(asked, facts))
         drawn(told, lambda: figures_labour.reported(facts, as_of=asked.as_of))
         _facts(told, asked, facts)

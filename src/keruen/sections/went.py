@@ -61,8 +61,9 @@ WIDE = 1.5  # editions whose figures differ by more than this factor are told as
 def went_section(asked: Asked, net: Net | None) -> Section:
     """Where people went and came from: estimated, registered, and by where they live."""
     told = section("went", "Who went where")
-    heads(told, "Between two dates, estimated from where people live")
-    _flows(told, asked)
+    if not asked.reported:
+        heads(told, "Between two dates, estimated from where people live")
+        _flows(told, asked)
     heads(told, "Registered at home")
     _registered(told, asked, net)
     heads(told, "Who lives where, by edition")

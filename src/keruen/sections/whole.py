@@ -22,6 +22,14 @@ def of_place(asked: Asked, workers: int = 1) -> tuple[list[Parts], list[Section]
     depends on whom in another.
     """
     net = net_of(asked)
+    if asked.reported:
+        sections = [
+            went_section(asked, net),
+            uncounted_section(asked),
+            depends_section(asked),
+            knew_section(asked, net),
+        ]
+        return _answered(asked, [*sections, sure_section(asked, net, None, releases_of(sections), MEASURES)])
     with beside(min(workers - 1, 1)) as ask:
         went = ask(went_section, asked, net)
         uncounted = ask(uncounted_section, asked)
@@ -30,6 +38,9 @@ def of_place(asked: Asked, workers: int = 1) -> tuple[list[Parts], list[Section]
         tipped = tipped_section(asked, path, fault)
         knew = knew_section(asked, net)
         sections = [tipped, went(), uncounted(), depends(), knew]
-    sections.append(sure_section(asked, net, path, releases_of(sections), MEASURES))
+    return _answered(asked, [*sections, sure_section(asked, net, path, releases_of(sections), MEASURES)])
+
+
+def _answered(asked: Asked, sections: list[Section]) -> tuple[list[Parts], list[Section]]:
     answer = [s["answer"] for s in sections if s["answer"]]
     return answer or [unreported("net migration, moves, labour migrants or remittances", asked)], sections

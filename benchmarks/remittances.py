@@ -116,11 +116,15 @@ def transfers() -> list[str]:
 
 def coverage(data: Any = None) -> list[str]:
     made = passthrough.coverage((data or passed.world()).panel, range(2005, 2024))
-    lines = ["| year | changes | in 80% | in 95% | CRPS | CRPS of the past alone |", "|---|--:|--:|--:|--:|--:|"]
+    lines = [
+        "| year | changes | in 80% | in 95% | CRPS | CRPS of the past alone | largest R-hat | least effective draws |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
 
     def row(name: str, part: pl.DataFrame) -> str:
         a, b, c, d = (part[k].mean() for k in ("in80", "in95", "crps", "crps_naive"))
-        return f"| {name} | {len(part)} | {a:.3f} | {b:.3f} | {c:.3f} | {d:.3f} |"
+        settled = f"{part['rhat'].max():.4f} | {part['ess'].min():.0f}"
+        return f"| {name} | {len(part)} | {a:.3f} | {b:.3f} | {c:.3f} | {d:.3f} | {settled} |"
 
     lines += [row(str(y), made.filter(pl.col("year") == y)) for y in sorted(made["year"].unique())]
     reported = made.filter(pl.col("host").is_not_null())

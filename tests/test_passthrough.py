@@ -219,6 +219,16 @@ def test_broken__says_so_when_a_host_leaves_its_rule(model, panel):
     assert set(made["direction"]) == {"more"}
 
 
+def test_coverage__tells_every_row_and_how_its_fit_settled(panel):
+    made = foretold.coverage(panel, [1991, 2023], ess_above=40, rhat_below=1.15)  # before 1991 there is no past
+    assert made["year"].unique().to_list() == [2023]
+    assert len(made) == (panel.frame["year"] == 2023).sum()
+    assert (made["in80"] <= made["in95"]).all()
+    assert made["in80"].to_list() == made["change"].is_between(made["low80"], made["high80"]).to_list()
+    assert made["rhat"].max() < 1.15
+    assert made["ess"].min() >= 40
+
+
 @pytest.mark.slow
 def test_coverage__of_a_known_world():
     made = foretold.coverage(room.panel(*toy(seed=5)), range(2005, 2025), ess_above=100, rhat_below=1.03)

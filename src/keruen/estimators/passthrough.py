@@ -135,8 +135,9 @@ def coverage(
 
     Returns
     -------
-    One row an observation: ``year``, ``receiver``, ``host``, ``series``, ``change``, ``median``, ``sd``, ``in80``,
-    ``in95``, ``width80``, ``crps`` and ``crps_naive`` (that of the receiver's own past changes, for comparison).
+    One row an observation: ``year``, ``receiver``, ``host``, ``series``, ``change``, ``median``, the ends of the 80 and
+    95% intervals (``low80``, …), ``in80``, ``in95``, ``crps`` and ``crps_naive`` (that of the receiver's own past
+    changes, for comparison); and of the year's fit ``rhat``, the largest, and ``ess``, the least of bulk and tails.
     """
     tables = []
     for year in years:
@@ -153,6 +154,9 @@ def coverage(
             for s in now.frame["series"]
         ]
         everyone = past.frame["change"].to_numpy()
+        settled = model.diagnostics.select(
+            pl.col("rhat").max(), ess=pl.min_horizontal(pl.col("ess_bulk").min(), pl.col("ess_tail").min())
+        ).row(0)
         tables.append(
             now.frame.select("year", "receiver", "host", "series", "change").with_columns(
                 median=pl.Series(q[2]),
@@ -162,6 +166,8 @@ def coverage(
                 high95=pl.Series(q[4]),
                 in80=pl.Series((y >= q[1]) & (y <= q[3])),
                 in95=pl.Series((y >= q[0]) & (y <= q[4])),
+                rhat=pl.lit(settled[0]),
+                ess=pl.lit(settled[1]),
                 crps=pl.Series([crps(made[:, i], v) for i, v in enumerate(y)]),
                 crps_naive=pl.Series(
                     [crps(p if p is not None and len(p) > 4 else everyone, v) for p, v in zip(naive, y, strict=True)]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack, solve_triangular
+from scipy.linalg import lapack
 
 from keruen.errors import ModelError
 
@@ -348,7 +348,8 @@ class Model:
         """One path of each chain (chain, year), drawn from what :meth:`density` tells of it."""
         root, mean = told
         noise = rng.standard_normal(mean.shape)
-        back = [solve_triangular(r, n, lower=True, trans=1) for r, n in zip(root, noise, strict=True)]
+        # The transpose of a lower root is an upper one, and lies in memory as Fortran wants it.
+        back = [lapack.dtrtrs(r.T, n)[0] for r, n in zip(root, noise, strict=True)]
         return np.asarray(mean + np.stack(back))[:, : self.t]
 
     def _room(self, walkers: int) -> _Room:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 
 from keruen.estimators.hamiltonian import Target, chosen
 
@@ -30,19 +29,21 @@ class Wells:
 
     Attributes
     ----------
-    centre, root
-        Mean (dim) and lower root (dim, dim) of what was seen; all below is in units of that root.
-    share, middle, roots
-        Weight (2), mean (2, dim) and lower root (2, dim, dim) of each.
+    centre, root, inverse
+        Mean (dim), lower root (dim, dim) of what was seen and the root's inverse; all below is in units of that root.
+    share, middle, roots, inverses
+        Weight (2), mean (2, dim), lower root (2, dim, dim) and its inverse of each.
     others
         (2, other dims) means of the other dims, in their own units.
     """
 
     centre: Array
     root: Array
+    inverse: Array
     share: Array
     middle: Array
     roots: Array
+    inverses: Array
     others: Array
 
     @property
@@ -69,19 +70,22 @@ def fitted(seen: Array, dims: int) -> Wells:
     weight = n / (n + 5.0 * dims)
     cov = weight * cov + (1 - weight) * np.diag(np.diag(cov)) + 1e-9 * np.eye(dims)
     centre, root = x.mean(0), np.linalg.cholesky(cov)
-    y = solve_triangular(root, (x - centre).T, lower=True).T
+    inverse = np.linalg.inv(root)
+    y = (x - centre) @ inverse.T
     best, found = -np.inf, None
     for member in _beginnings(y):
         for _ in range(_ROUNDS):
-            parts = _parts(y, member)
-            log, member = _members(y, *parts)
+            share, middle, roots = _parts(y, member)
+            inverses = np.asarray(np.linalg.inv(roots), dtype=float)
+            log, member = _members(y, share, middle, inverses)
         if log.sum() > best:
-            best, found = log.sum(), (parts, member)
+            best, found = log.sum(), (share, middle, roots, inverses, member)
     assert found is not None
-    (share, middle, roots), member = found
+    share, middle, roots, inverses, member = found
     few = 20.0  # so many positions of the common mean, where a well was seldom seen
     others = (member.T @ rest + few * rest.mean(0)) / (member.sum(0)[:, None] + few)
-    return Wells(centre, np.asarray(root), share, middle, _WIDER * roots, others)
+    roots, inverses = _WIDER * roots, inverses / _WIDER
+    return Wells(centre, np.asarray(root), np.asarray(inverse), share, middle, roots, inverses, others)
 
 
 def _beginnings(y: Array) -> Iterator[Array]:
@@ -109,12 +113,12 @@ def _parts(y: Array, member: Array) -> tuple[Array, Array, Array]:
     return (total + 2) / (n + 4), middle, roots
 
 
-def _members(y: Array, share: Array, middle: Array, roots: Array) -> tuple[Array, Array]:
+def _members(y: Array, share: Array, middle: Array, inverses: Array) -> tuple[Array, Array]:
     """Log density of positions in units of the common root, and to which of the two they belong (position, 2)."""
     parts = np.empty((len(y), 2))
     for k in range(2):
-        apart = solve_triangular(roots[k], (y - middle[k]).T, lower=True)
-        parts[:, k] = np.log(share[k]) - 0.5 * (apart**2).sum(0) - np.log(np.diag(roots[k])).sum()
+        apart = (y - middle[k]) @ inverses[k].T
+        parts[:, k] = np.log(share[k]) - 0.5 * (apart**2).sum(1) + np.log(np.diag(inverses[k])).sum()
     top = parts.max(1, keepdims=True)
     member = np.exp(parts - top)
     total = member.sum(1, keepdims=True)
@@ -143,8 +147,8 @@ def leap(
     which = (rng.random(many) < wells.share[1]).astype(int)
     noise = rng.standard_normal((many, d))
     y = wells.middle[which] + (wells.roots[which] @ noise[:, :, None])[:, :, 0]
-    here = solve_triangular(wells.root, (q[:, :d] - wells.centre).T, lower=True).T
-    log, member = _members(np.concatenate([here, y]), wells.share, wells.middle, wells.roots)
+    here = (q[:, :d] - wells.centre) @ wells.inverse.T
+    log, member = _members(np.concatenate([here, y]), wells.share, wells.middle, wells.inverses)
     moved = member @ wells.others
     base = q[:, d:] - moved[:chains]
     new = np.concatenate([wells.centre + y @ wells.root.T, np.tile(base, (tries, 1)) + moved[chains:]], axis=1)

@@ -19,6 +19,7 @@ from keruen import own, store
 from keruen.adding import add
 from keruen.contract import SCHEMA
 from keruen.errors import FaultyTable, UnreadableSource
+from keruen.readers import opening
 from keruen.readers.table import load, read, slug
 from keruen.readers.template import COLUMNS, template
 from keruen.vocabulary import measures
@@ -661,3 +662,28 @@ def test_faults__of_thousands_of_unknown_names_are_told_in_time(tmp_path):
     assert len(told) == 10_000
     assert any("Did you mean" in t for t in told[:40])
     assert "line 5001, column place: No place is called 'Nowhere 4999'. All: keruen places." in told
+
+
+@pytest.mark.parametrize("dtype", [pl.String, pl.Categorical])
+def test_parquet__that_unpacks_to_gigabytes_is_refused_before_it_is_read(tmp_path, monkeypatch, dtype):
+    """A few kilobytes: one long word that a dictionary repeats, then rows without end."""
+    path = tmp_path / "bomb.parquet"
+    frame = pl.DataFrame({"place": ["KAZ"] * 2_000, "note": ["x" * 10_000] * 2_000}, schema_overrides={"note": dtype})
+    frame.write_parquet(path)
+    assert path.stat().st_size < 100_000
+    monkeypatch.setattr(opening, "MAX_TEXT", 15_000_000)
+    with pytest.raises(UnreadableSource, match="unpacks to 20 MB of text"):
+        load(path)
+    monkeypatch.setattr(opening, "MAX_ROWS", 1_999)
+    with pytest.raises(UnreadableSource, match=r"more than 1,999 rows.*Split it"):
+        load(path)
+
+
+def test_rows__without_end_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(opening, "MAX_ROWS", 3)
+    row = "births,KAZ,2000,5,Book\n"
+    assert len(load(table(tmp_path, "measure,place,year,value,source\n" + row)).claims) == 1
+    with pytest.raises(UnreadableSource, match="more than 3 rows"):
+        load(table(tmp_path, "measure,place,year,value,source\n" + 4 * row))
+    with pytest.raises(UnreadableSource, match="more than 3 rows"):
+        load(table(tmp_path, "measure,place,year,value,source\n" + row + 9 * "\n"))

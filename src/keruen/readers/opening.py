@@ -18,6 +18,10 @@ from keruen.readers.template import COLUMNS, INSTEAD
 
 MAX_BYTES = 256_000_000
 MAX_COLUMNS = 200
+MAX_ROWS = 1_000_000
+MAX_TEXT = 512_000_000
+"""Bytes of text in a Parquet file once it is unpacked: a few kilobytes may hold gigabytes."""
+
 MAX_HEADER = 65_536
 
 
@@ -100,9 +104,15 @@ def _frame(table: Any) -> Grid:
 def _polars(frame: pl.DataFrame, where: str) -> Grid:
     if frame.width > MAX_COLUMNS:
         raise UnreadableSource(f"{where} has {frame.width:,} columns; the template has {len(COLUMNS)}.")
+    _few(where, len(frame))
     frame = frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
     names = [str(c) if str(c) in SCHEMA else str(c).strip().lower() for c in frame.columns]
     return Grid(where, "row", names, [s.to_list() for s in frame.get_columns()], list(range(len(frame))))
+
+
+def _few(where: str, rows: int) -> None:
+    if rows > MAX_ROWS:
+        raise UnreadableSource(f"{where} has more than {MAX_ROWS:,} rows, too many for one addition. Split it.")
 
 
 def _parquet(path: Path) -> Grid:
@@ -110,7 +120,16 @@ def _parquet(path: Path) -> Grid:
         schema = pl.read_parquet_schema(path)
         if len(schema) > MAX_COLUMNS:
             raise UnreadableSource(f"{path} has {len(schema):,} columns; the template has {len(COLUMNS)}.")
-        return _polars(pl.read_parquet(path), str(path))
+        table = pl.scan_parquet(path, glob=False)
+        _few(str(path), table.select(pl.len()).collect().item())
+        words = [pl.col(c).str.len_bytes() for c, dtype in schema.items() if dtype == pl.String]
+        words += [pl.col(c).cat.len_bytes() for c, dtype in schema.items() if dtype in (pl.Categorical, pl.Enum)]
+        text = sum(table.select(w.cast(pl.UInt64).sum() for w in words).collect().row(0)) if words else 0
+        if text > MAX_TEXT:
+            raise UnreadableSource(
+                f"{path} unpacks to {text / 1e6:,.0f} MB of text, more than a table of figures does. Split it."
+            )
+        return _polars(table.collect(), str(path))
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UnreadableSource(f"{path} cannot be read as Parquet: {error}. Write it anew.") from error
 
@@ -213,12 +232,14 @@ def _records(grid: Grid, records: Any, before: int, mark: str) -> None:
         for record in records:
             at, line = line, before + records.line_num + 1
             if not record or not any(map(str.strip, record)):
+                _few(grid.where, records.line_num // 2)
                 continue
             if commented(record[0]):
                 left_out += 1
             elif len(record) == width or (len(record) > width and not any(map(str.strip, record[width:]))):
                 kept.append(record)
                 grid.lines.append(at)
+                _few(grid.where, max(len(kept), records.line_num // 2))
             else:
                 quote = f"; put cells that hold {mark!r} in quotes" if len(record) > width else ""
                 grid.tell(at, grid.names[-1], f"the row has {len(record)} cells, the header {width}{quote}")

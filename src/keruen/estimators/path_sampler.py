@@ -21,8 +21,8 @@ from keruen.estimators.wells import fitted, leap
 from keruen.posterior import ess, rhat
 
 Array = NDArray[np.float64]
-LEAPS = (1, 2)  # proposals between two steps along the gradient; the more where there may be several wells:
-SCOUTS = (4, 16)  # where editions may follow a register, and so change places
+LEAPS = 2  # proposals between two steps along the gradient
+SCOUTS = 16  # where editions may follow a register, they can change places: several wells
 COLD = 0.2  # how much the reports count when the scouts set out
 
 
@@ -99,8 +99,7 @@ def _run(
     named = m.used.size + m.loads
     gait = Gait(0.5 * np.eye(m.dims))
     part = warmup // 6
-    tries, many = LEAPS[m.loads > 0], max(chains, SCOUTS[m.loads > 0])
-    scouts = _scouted(m, rng, gait, many, part)
+    scouts = _scouted(m, rng, gait, SCOUTS if m.loads else chains, part)
     q = scouts[-1][rng.permutation(len(scouts[-1]))[:chains]]
     scouts = scouts[-part // 3 :]
     seen: list[Array] = []
@@ -114,7 +113,7 @@ def _run(
                 gait.restart()
         q, now, chance = hamiltonian.step(q, now, m.density, gait, rng)
         gait.learn(float(chance.mean()))
-        q, now, _ = leap(q, now, m.density, wells, tries, rng)
+        q, now, _ = leap(q, now, m.density, wells, LEAPS, rng)
         seen.append(q)
     wells = fitted(np.concatenate(scouts + seen[len(seen) // 2 :]), named)
     gait.settle()
@@ -123,7 +122,7 @@ def _run(
     accepted = 0.0
     while True:
         q, now, chance = hamiltonian.step(q, now, m.density, gait, rng)
-        q, now, _ = leap(q, now, m.density, wells, tries, rng)
+        q, now, _ = leap(q, now, m.density, wells, LEAPS, rng)
         accepted += float(chance.mean())
         spent += 1
         places.append(q)

@@ -17,8 +17,8 @@ from keruen.estimators.hamiltonian import Target, chosen
 
 Array = NDArray[np.float64]
 
-_MOST = 1200  # positions a fit looks at
-_ROUNDS = 12  # of the fit
+_MOST = 800  # positions a fit looks at
+_ROUNDS = 10  # of the fit
 _OUTLIERS = 0.15  # share of the positions that begin in a small well
 _WIDER = 1.05  # a proposal a little wider than what was seen does not stick
 

@@ -396,6 +396,7 @@ def test_shock__growth_as_a_part_is_warned(data):
     [
         ({"growth": -100.0, "currency": 0.0}, VocabularyError, "above -100"),
         ({"growth": float("nan"), "currency": 0.0}, VocabularyError, "give a percent"),
+        ({"growth": -100.0, "currency": -120.0}, VocabularyError, "growth is -100%.*currency is -120%"),
         ({"year": 1991}, NoEvidence, "1991 lies outside"),
         ({"year": 2030}, NoEvidence, "2030 lies outside"),
         ({}, NoEvidence, "No growth of RUS in 2025"),

@@ -226,6 +226,18 @@ class Shock:
     releases: tuple[str, ...] = field(repr=False)
 
 
+def _percents(**told: float | None) -> None:
+    """Refuse changes that cannot be, all of them at once."""
+    faults = []
+    for name, value in told.items():
+        if value is not None and not np.isfinite(value):
+            faults.append(f"{name} is {value}; give a percent, say -3.8.")
+        elif value is not None and value <= -100:
+            faults.append(f"{name} is {value:g}%; nothing loses all it has. Give a percent above -100.")
+    if faults:
+        raise VocabularyError(" ".join(faults))
+
+
 def checked_shock(growth: float, currency: float) -> tuple[float, float]:
     """Growth and currency change in percent, or an error that says how to write them.
 
@@ -234,11 +246,7 @@ def checked_shock(growth: float, currency: float) -> tuple[float, float]:
     GrowthAsShare
         If the growth lies within ±0.2, as a part of one would; it is read as percent all the same.
     """
-    for name, value in (("growth", growth), ("currency", currency)):
-        if not np.isfinite(value):
-            raise VocabularyError(f"{name} is {value}; give a percent, say -3.8.")
-        if value <= -100:
-            raise VocabularyError(f"{name} is {value:g}%; nothing loses all it has. Give a percent above -100.")
+    _percents(growth=growth, currency=currency)
     if 0 < abs(growth) < 0.2:
         warnings.warn(
             f"growth {growth:g} is read as {growth:g} percent, nearly nothing. If you meant {100 * growth:g}%, "
@@ -396,6 +404,7 @@ def shock(
         If the currency has no rate where one is needed, or nobody receives from the host.
     """
     code = one_place(host).code
+    _percents(growth=growth, currency=currency)
     fetched = data is None
     data = world(as_of=as_of) if data is None else data
     last = max(data.exposures)

@@ -17,6 +17,7 @@ import polars as pl
 
 from keruen import kept, labels
 from keruen._version import __version__
+from keruen.beside import beside
 from keruen.errors import ConceptError
 from keruen.provenance import day
 from keruen.snapshot import manifest
@@ -44,6 +45,9 @@ from keruen.wording import Number, Part, Parts, Said, span
 
 BY_CLAIMS = ("level", "sign", "change", "ratio", "share", "monotone", "trend", "interrupted", "spread")
 """Kinds that read claims lineage by lineage: rivals of the speaker's definition can be asked the same."""
+
+PATHS = ("date_between", "earlier", "joint_state")
+"""Kinds that need draws of net migration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +180,7 @@ def audit(
     paths: Mapping[tuple[Any, ...], Paths] | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
+    workers: int = 1,
 ) -> Audit:
     """Verdicts on a set of statements, as of the day they were made and as of today (or another day).
 
@@ -195,6 +200,9 @@ def audit(
         Of every posterior.
     progress
         Told in words what is being computed.
+    workers
+        Two: statements that rest on paths of net migration are judged in a second process. A script of your own must
+        then call from under ``if __name__ == "__main__":``.
 
     Returns
     -------
@@ -241,9 +249,23 @@ def audit(
         return Audit(about, at, tuple(row(s) for s in chosen))
     # A statement that was judged is found again while nothing it could rest on has changed.
     evidence = kept.stamp()
-    return Audit(
-        about, at, tuple(kept.kept("audit", [s, about.date, at, seed, evidence], partial(row, s)) for s in chosen)
-    )
+
+    def question(s: Statement) -> list[Any]:
+        return [s, about.date, at, seed, evidence]
+
+    new = [s for s in chosen if not kept.has("audit", question(s))]
+    apart = [s.id for s in new if any(_on_a_path(t) for t in s.tests)]
+    many = 1 if workers > 1 and 0 < len(apart) < len(new) else 0
+    with beside(many) as ask_:
+        others = ask_(partial(audit, only=apart, seed=seed), about, at)
+        here = {s.id: kept.kept("audit", question(s), partial(row, s)) for s in chosen if not many or s.id not in apart}
+        found = here | ({r.statement.id: r for r in others().rows} if many else {})
+    return Audit(about, at, tuple(found[s.id] for s in chosen))
+
+
+def _on_a_path(t: Test) -> bool:
+    """Whether a test needs draws of net migration, which take longest."""
+    return t.kind in PATHS or t.args.get("room") == "net_migration" or t.args.get("of") == "turn"
 
 
 def _beside_strict(s: Statement, ordinary: Day, strict: Callable[[], Day]) -> Verdict:

@@ -80,6 +80,11 @@ def kept(kind: str, said: Any, make: Callable[[], T]) -> T:
     return made
 
 
+def has(kind: str, said: Any) -> bool:
+    """Whether an answer lies there, damaged or not."""
+    return (folder() / kind / f"{_name(kind, said)}.kept").is_file()
+
+
 def stamp(places: str | Iterable[str] | None = None, as_of: str | int | date | None = None) -> str:
     """A short name for the evidence about some places: it changes when any of it does.
 

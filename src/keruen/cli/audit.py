@@ -31,6 +31,7 @@ def audit(
     `keruen audit template > mine.toml`, then `keruen audit mine.toml --json`
     """
     import json
+    import os
 
     from keruen import export
     from keruen.audit import audit as judged
@@ -48,7 +49,10 @@ def audit(
         raise ConceptError(f"{wanted!r} is not a format of an audit. Use html, md or json.")
     if out is not None:
         export.refuse(out, force=force)
-    found = judged(name, as_of, only=only or (), seed=seed, progress=lambda said: print(said, file=sys.stderr))
+    found = judged(
+        name, as_of, only=only or (), seed=seed, progress=lambda said: print(said, file=sys.stderr),
+        workers=os.cpu_count() or 1,
+    )  # fmt: skip
     if wanted is None:
         show_table(table(found))
     elif wanted == "json" and out is None:

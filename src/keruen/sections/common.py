@@ -6,13 +6,10 @@ to the answer. What nobody reported is said in a sentence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
-from multiprocessing import get_context
 from typing import Any
 
 import polars as pl
@@ -72,19 +69,6 @@ class Asked:
 
 
 Section = dict[str, Any]
-
-
-@contextmanager
-def beside(processes: int) -> Iterator[Callable[..., Callable[[], Any]]]:
-    """A way to ask for what other processes may work out beside this one; what they found is called for.
-
-    With no other process all is worked out here, when it is called for.
-    """
-    if not processes:
-        yield partial
-        return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        yield lambda work, *of: pool.submit(work, *of).result
 
 
 def section(key: str, title: str) -> Section:

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from keruen import figures_tipping
+from keruen.beside import beside
 from keruen.places import Place as Member
 from keruen.places import places
 from keruen.provenance import releases
@@ -20,7 +21,6 @@ from keruen.sections.common import (
     Asked,
     Section,
     answers,
-    beside,
     drawn,
     says,
     section,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from keruen.sections.common import LABOUR, MONEY, Asked, Section, beside, unreported
+from keruen.beside import beside
+from keruen.sections.common import LABOUR, MONEY, Asked, Section, unreported
 from keruen.sections.depends import depends_section
 from keruen.sections.knew import knew_section
 from keruen.sections.net import net_of

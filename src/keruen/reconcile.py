@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from keruen import contract, kept, path_closed, store
+from keruen.beside import beside
 from keruen.errors import ConceptError, FaultyTable, ModelError, NotConverged
 from keruen.estimators.path import Design, Prior, Reports, check
 from keruen.estimators.path_sampler import Draws, sample
@@ -343,8 +342,10 @@ def reconcile(
             only=only, copies=copies, anchors=anchors, register_error=register_error, prior=prior, draws=draws, ess=ess,
             seed=seed,
         )  # fmt: skip
-        with ProcessPoolExecutor(many, mp_context=get_context("spawn")) as pool:
-            found = dict(zip(codes, pool.map(alone, codes), strict=True))
+        with beside(many - 1) as ask:
+            there = {code: ask(alone, code) for k, code in enumerate(codes) if k % many}
+            here = {code: alone(code) for code in codes[::many]}
+            found = {code: here[code] if code in here else there[code]() for code in codes}
     for code in codes if not found else []:
         if claims is not None:
             found[code] = one(code)

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import keruen as kr
-from keruen import kept, witnesses
+from keruen import witnesses
 from keruen.audit import audit, because, changed, judge, plain, table
 from keruen.audit_page import page
 from keruen.cli import main
@@ -418,15 +418,6 @@ def run(monkeypatch, capsys):
         return code, told.out, told.err
 
     return call
-
-
-def test_audit__in_two_processes_is_the_same_as_in_one(home):
-    asked = {"only": ["2", "4"], "as_of": "2014-01-01"}  # one of them rests on a path
-    apart = plain(audit("world-turns", **asked, workers=2))
-    kept.clear()
-    alone = plain(audit("world-turns", **asked))
-    assert [s["id"] for s in alone["statements"]] == ["2", "4"]
-    assert apart == alone
 
 
 def test_command__gives_json_alone_on_standard_output(run):

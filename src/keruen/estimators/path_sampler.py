@@ -79,9 +79,9 @@ def sample(
     Liu (1994), JASA 89, collapsed Gibbs; Neal (2011), Hamiltonian dynamics; Hoffman and Gelman (2014), JMLR 15;
     Tierney (1994), Annals of Statistics 22, independence chains.
     """
-    m = Model(design, reports, loaded)
-    with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # paths that fly off
-        found = _run(m, rng, chains, warmup, draws, most, ess_above, rhat_below)
+    # One thread: the same bytes whatever else the process does. Paths may fly off.
+    with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        found = _run(Model(design, reports, loaded), rng, chains, warmup, draws, most, ess_above, rhat_below)
     if strict and not (found.rhat_max < rhat_below * 1.005 and found.ess_min >= ess_above):
         raise NotConverged(
             f"The sampler did not settle after {found.draws // chains:,} draws of {chains} chains: R-hat"

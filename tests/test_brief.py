@@ -20,6 +20,7 @@ from keruen.places import system as members_of
 from keruen.provenance import releases
 from keruen.sections import paths, sure, tipped
 from keruen.sections.common import Asked
+from keruen.sections.uncounted import uncounted_section
 from keruen.tipping import tipping
 from keruen.trace import trace
 from keruen.wording import Number, Picture, Said, about, exact, figure, say, span, walk
@@ -365,6 +366,13 @@ def test_brief__is_the_same_every_time_and_in_two_processes(home):
     kept.clear()
     assert brief("TKL", workers=2) == alone
     assert brief("TKL") == alone
+
+
+def test_uncounted__registered_alone_tell_nothing_of_those_without_papers():
+    told = uncounted_section(Asked("TJK", "Tajikistan", None, False))
+    said = ["".join(map(str, b["parts"])) for b in told["blocks"] if b["kind"] == "paragraph"]
+    assert any("without papers is left out" in s for s in said)
+    assert not any("labour migrants were in" in s for s in said)
 
 
 def test_reported__nothing_is_estimated_and_it_says_so():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
@@ -21,3 +22,31 @@ def beside(processes: int) -> Iterator[Callable[..., Callable[[], Any]]]:
         return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         yield lambda work, *of: pool.submit(work, *of).result
+
+
+def shared(work: Callable[[Any], Any], things: Sequence[Any], processes: int) -> list[Any]:
+    """What `work` finds of each thing, in their order; this process and others each take the next when done with one.
+
+    A fault is raised once all are back: that of the first thing that has one.
+    """
+    left, found, faults = deque(enumerate(things)), [None] * len(things), {}
+
+    def take(call: Callable[[Any], Any]) -> None:
+        while True:
+            try:
+                at, thing = left.popleft()
+            except IndexError:
+                return
+            try:
+                found[at] = call(thing)
+            except Exception as fault:
+                faults[at] = fault
+                left.clear()
+
+    with beside(processes) as ask, ThreadPoolExecutor(max(processes, 1)) as waiting:
+        for _ in range(processes):
+            waiting.submit(take, lambda thing: ask(work, thing)())  # a thread that does nothing but wait
+        take(work)
+    if faults:
+        raise faults[min(faults)]
+    return found

@@ -19,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from keruen import contract, kept, path_closed, store
-from keruen.beside import beside
+from keruen.beside import shared
 from keruen.errors import ConceptError, FaultyTable, ModelError, NotConverged
 from keruen.estimators.path import Design, Prior, Reports, check
 from keruen.estimators.path_sampler import Draws, sample
@@ -342,10 +342,7 @@ def reconcile(
             only=only, copies=copies, anchors=anchors, register_error=register_error, prior=prior, draws=draws, ess=ess,
             seed=seed,
         )  # fmt: skip
-        with beside(many - 1) as ask:
-            there = {code: ask(alone, code) for k, code in enumerate(codes) if k % many}
-            here = {code: alone(code) for code in codes[::many]}
-            found = {code: here[code] if code in here else there[code]() for code in codes}
+        found = dict(zip(codes, shared(alone, codes, many - 1), strict=True))
     for code in codes if not found else []:
         if claims is not None:
             found[code] = one(code)

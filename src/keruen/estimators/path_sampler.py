@@ -102,6 +102,7 @@ def _run(
     scouts = _scouted(m, rng, gait, SCOUTS if m.loads else chains, part)
     q = scouts[-1][rng.permutation(len(scouts[-1]))[:chains]]
     scouts = scouts[-part // 3 :]
+    pairs = _pairs(m, np.concatenate(scouts)) if m.loads > 1 else None
     seen: list[Array] = []
     now = m.density(q)
     for at in range(part, warmup):
@@ -114,6 +115,8 @@ def _run(
         q, now, chance = hamiltonian.step(q, now, m.density, gait, rng)
         gait.learn(float(chance.mean()))
         q, now, _ = leap(q, now, m.density, wells, LEAPS, rng)
+        if pairs is not None:
+            q, now = _exchange(m, q, now, pairs, rng)
         seen.append(q)
     wells = fitted(np.concatenate(scouts + seen[len(seen) // 2 :]), named)
     gait.settle()
@@ -123,6 +126,8 @@ def _run(
     while True:
         q, now, chance = hamiltonian.step(q, now, m.density, gait, rng)
         q, now, _ = leap(q, now, m.density, wells, LEAPS, rng)
+        if pairs is not None:
+            q, now = _exchange(m, q, now, pairs, rng)
         accepted += float(chance.mean())
         spent += 1
         places.append(q)
@@ -161,6 +166,31 @@ def _scouted(m: Model, rng: np.random.Generator, gait: Gait, scouts: int, steps:
         gait.learn(float(chance.mean()))
         seen.append(q)
     return seen
+
+
+def _pairs(m: Model, seen: Array) -> Array:
+    """How often to exchange each two loadings (loading, loading): by how far they lie apart, and nearly never none."""
+    loading = m.parted(seen)[1].mean(0)
+    odds = 0.01 + (loading[:, None] - loading[None, :]) ** 2
+    np.fill_diagonal(odds, 0.0)
+    return np.asarray(odds / odds.sum())
+
+
+def _exchange(
+    m: Model, q: Array, now: tuple[Array, Array, Any], pairs: Array, rng: np.random.Generator
+) -> tuple[Array, tuple[Array, Array, Any]]:
+    """Propose to each chain that two editions exchange their loadings.
+
+    Which edition it is that follows the register is what makes wells. The odds of a pair do not hang on where a chain
+    is, so the way there is as likely as the way back.
+    """
+    chains, u = len(q), m.used.size
+    a, b = np.divmod(rng.choice(pairs.size, chains, p=pairs.ravel()), m.loads)
+    new, every = q.copy(), np.arange(chains)
+    new[every, u + a], new[every, u + b] = q[every, u + b], q[every, u + a]
+    there = m.density(new)
+    take = np.log(rng.random(chains)) < np.where(np.isfinite(there[0]), there[0], -np.inf) - now[0]
+    return np.where(take[:, None], new, q), hamiltonian.chosen(take, there, now)
 
 
 def _drawn(m: Model, places: Array, paths: Array, rng: np.random.Generator, accepted: float) -> Draws:

@@ -23,6 +23,7 @@ from keruen.posterior import ess, rhat
 Array = NDArray[np.float64]
 LEAPS = 2  # proposals between two steps along the gradient
 SCOUTS = 16  # where editions may follow a register, they can change places: several wells
+SELDOM = 4  # steps between two exchanges of loadings, once leaps know the wells
 COLD = 0.2  # how much the reports count when the scouts set out
 
 
@@ -126,7 +127,7 @@ def _run(
     while True:
         q, now, chance = hamiltonian.step(q, now, m.density, gait, rng)
         q, now, _ = leap(q, now, m.density, wells, LEAPS, rng)
-        if pairs is not None:
+        if pairs is not None and spent % SELDOM == 0:
             q, now = _exchange(m, q, now, pairs, rng)
         accepted += float(chance.mean())
         spent += 1
@@ -169,7 +170,7 @@ def _scouted(m: Model, rng: np.random.Generator, gait: Gait, scouts: int, steps:
 
 
 def _pairs(m: Model, seen: Array) -> Array:
-    """How often to exchange each two loadings (loading, loading): by how far they lie apart, and nearly never none."""
+    """Odds with which two loadings (loading, loading) are exchanged: by how far apart they lay where scouts stood."""
     loading = m.parted(seen)[1].mean(0)
     odds = 0.01 + (loading[:, None] - loading[None, :]) ** 2
     np.fill_diagonal(odds, 0.0)

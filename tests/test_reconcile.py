@@ -1,4 +1,6 @@
 from dataclasses import replace
+from itertools import permutations
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -7,6 +9,7 @@ import pytest
 from keruen import contract, kept
 from keruen.adding import add
 from keruen.errors import ConceptError, Incomparable, KeruenError, ModelError, NoEvidence, NotConverged, VocabularyError
+from keruen.estimators import path_sampler
 from keruen.estimators.path import Design, Model, Prior, Reports, simulate
 from keruen.estimators.path_sampler import sample
 from keruen.path_calibration import calibrate, calibration
@@ -273,11 +276,44 @@ def test_sample__refuses_what_did_not_settle():
         sample(design, reports, rng=np.random.default_rng(0), warmup=12, draws=20, most=20)
 
 
-def test_reconcile__either_of_two_editions_may_follow_the_register(home):
-    """Russia's last two editions: chains that are begun at random may all sit where one of them does, and agree."""
-    for seed in (0, 1):
-        loading = reconcile("RUS", ess=150, draws=100, seed=seed).draws_of_loading()
-        assert 0.03 < (loading[:, -2] > loading[:, -1]).mean() < 0.4
+@pytest.mark.parametrize("seed", [0, 1])
+def test_reconcile__either_of_two_editions_may_follow_the_register(home, monkeypatch, seed):
+    """Russia's last two editions: chains and scouts that all begin where one of them does find the other well too."""
+    scouted = path_sampler._scouted
+
+    def all_in_one(m, *rest):
+        *before, last = scouted(m, *rest)
+        at = m.used.size + m.loads - 1
+        large = last[last[:, at] > last[:, at - 1]]
+        assert len(large) >= len(last) / 2
+        alike = [large[np.arange(len(last)) % len(large)]]
+        return alike * (len(before) + 1)
+
+    monkeypatch.setattr(path_sampler, "_scouted", all_in_one)
+    loading = reconcile("RUS", ess=150, draws=100, seed=seed).draws_of_loading()
+    assert 0.03 < (loading[:, -2] > loading[:, -1]).mean() < 0.4
+
+
+def test_exchange__leaves_a_density_as_it_is():
+    """Of three loadings that only change places, each order comes as often as its density says."""
+    rng = np.random.default_rng(3)
+
+    def density(q):
+        return (q[:, 1:4] * [0.0, 0.6, -0.9] + 0.3 * q[:, 1:4] * q[:, [2, 3, 1]]).sum(1), np.zeros_like(q), ()
+
+    m = SimpleNamespace(used=np.zeros(1), loads=3, density=density)
+    pairs = np.array([[0, 3, 1], [3, 0, 2], [1, 2, 0]]) / 12
+    q = np.tile([7.0, 0.0, 1.0, 2.0, 5.0], (4000, 1))
+    now = density(q)
+    for _ in range(60):
+        q, now = path_sampler._exchange(m, q, now, pairs, rng)
+        assert (now[0] == density(q)[0]).all()
+    assert (q[:, 0] == 7).all()
+    assert (q[:, 4] == 5).all()
+    orders = np.array(list(permutations([0.0, 1.0, 2.0])))
+    due = np.exp(density(np.column_stack([np.zeros(6), orders, np.zeros(6)]))[0])
+    seen = np.array([(q[:, 1:4] == order).all(1).mean() for order in orders])
+    assert seen == pytest.approx(due / due.sum(), abs=0.03)
 
 
 def test_sample__without_reports_is_the_prior():

@@ -12,7 +12,7 @@ from scipy.integrate import solve_ivp
 
 from keruen import labour_model
 from keruen.errors import KeruenError, ModelError, NoEvidence
-from keruen.labour import ASSUMPTION, anchors, labour, probability, regimes, told
+from keruen.labour import ASSUMPTION, anchors, labour, probability, regimes, sentences, told
 from keruen.labour_model import Anchor, Design, Regime, account, fit, parameters, predicted, simulate
 from keruen.posterior import diagnose, rank, uniformity
 
@@ -337,6 +337,20 @@ def test_labour__one_anchor_is_enough_and_none_says_what_is_missing():
     assert 40_000 < float(found.cube["labour"].sel(year=2010).median()) < 250_000
     with pytest.raises(NoEvidence, match="It would need one of"):
         labour("UZB", claims=claims(), figures=(), rules=(), population=25e6)
+
+
+def test_sentences__unregistered_that_no_figure_counts_are_no_finding(answer):
+    permits = row("work_permit_holders", "labour_registered", 2012, 30_000.0, "permit_quota", place="UZB")
+    found = labour(
+        "UZB", claims=claims(permits), figures=(), rules=(), population=25e6, warmup=600, draws=800, influence="none"
+    )  # fmt: skip
+    assert not found.unregistered_seen
+    first = sentences(found)[0]
+    assert "registered (80%" in first
+    assert "come from the prior alone and are no finding" in first
+    assert told(found)["unregistered_seen"] is False
+    assert answer.unregistered_seen
+    assert "no finding" not in sentences(answer)[0]
 
 
 def test_labour__origin_takes_shares_of_totals():

@@ -47,6 +47,10 @@ TAKE_UP, ELIGIBLE = (2.0, 2.0), (8.0, 2.0)
 """Beta priors of an amnesty read alone: who of the eligible came forward, and who was eligible. Assumptions."""
 
 
+BEYOND_REGISTERS = ("total", "total_at_least", "unregistered", "regularised")
+"""What an anchor must tell of, if the unregistered are to be more than their prior."""
+
+
 @cache
 def cards() -> dict[str, list[dict[str, Any]]]:
     """Rules of status, figures told by events, stated errors, kinds of events: ``data/labour.toml``."""
@@ -95,6 +99,11 @@ class Labour:
     statements: tuple[Anchor, ...]
     z: Array
     sources: tuple[str, ...]
+
+    @property
+    def unregistered_seen(self) -> bool:
+        """Whether any figure counts the unregistered; if not, their number and the total are no more than priors."""
+        return any(a.of in BEYOND_REGISTERS for a in self.design.anchors)
 
 
 # ------------------------------------------------------------------ anchors
@@ -785,6 +794,7 @@ def told(found: Labour, thresholds: Sequence[tuple[int, float]] = ()) -> dict[st
         "p_total_at_least_with_statement": believing,
         "statements_on_trial": [{"key": a.key, "value": a.value, "source": a.source} for a in found.statements],
         "most_influential_anchor": None if top is None else {"key": top["key"], **top["influence"]},
+        "unregistered_seen": found.unregistered_seen,
         "parameters": list(found.parameters),
         "estimators": list(found.estimators),
         "not_supported": list(found.not_supported),
@@ -824,12 +834,21 @@ def sentences(found: Labour, thresholds: Sequence[tuple[int, float]] = ()) -> li
     year = asked if asked in years else years[-1]
     i = years.index(year)
     total, ratio = plain["total"], plain["ratio"]
-    lines = [
-        f"Labour migrants in {found.place}{f' from {found.counterpart}' if found.counterpart else ''} in {year}: "
-        f"{_round(total['median'][i])} (80% between {_round(total['low80'][i])} and {_round(total['high80'][i])}), "
-        f"of whom {_round(plain['unregistered']['median'][i])} unregistered: {ratio['median'][i]:.1f} for each "
-        f"registered ({ratio['low80'][i]:.1f} to {ratio['high80'][i]:.1f})."
-    ]
+    where = f"Labour migrants in {found.place}{f' from {found.counterpart}' if found.counterpart else ''} in {year}: "
+    registered, unregistered = plain["registered"], plain["unregistered"]
+    if found.unregistered_seen:
+        line = (
+            f"{where}{_round(total['median'][i])} (80% between {_round(total['low80'][i])} and "
+            f"{_round(total['high80'][i])}), of whom {_round(unregistered['median'][i])} unregistered: "
+            f"{ratio['median'][i]:.1f} for each registered ({ratio['low80'][i]:.1f} to {ratio['high80'][i]:.1f})."
+        )
+    else:
+        line = (
+            f"{where}{_round(registered['median'][i])} registered (80% between {_round(registered['low80'][i])} and "
+            f"{_round(registered['high80'][i])}). No figure at hand counts the unregistered: their number, the total "
+            "and the ratio come from the prior alone and are no finding."
+        )
+    lines = [line]
     for y, numbers in plain["p_total_at_least"].items():
         for number, p in numbers.items():
             line = f"P(at least {float(number):,.0f} in {y}) = {p:.1%}"

@@ -53,8 +53,6 @@ from keruen.wording import (
 
 RECKONING = "labour"
 FEWEST_ANCHORS = 5  # below that a posterior of labour migrants is hardly more than its priors
-BEYOND_REGISTERS = ("total", "total_at_least", "unregistered", "regularised")
-"""What an anchor must tell of, if those without papers are to be more than their prior."""
 OTHER_END = "Seen from the other end"
 CLOSELY = 4  # four draws in five within this factor
 FACTS_SHOWN = 12
@@ -120,7 +118,7 @@ def _reckoning(told: Section, asked: Asked) -> tuple[Parts, bool]:
         return [], False
     if len(found.design.anchors) < FEWEST_ANCHORS:
         return [], False
-    if not any(a.of in BEYOND_REGISTERS for a in found.design.anchors):
+    if not found.unregistered_seen:
         says(
             told,
             ["How many labour migrants are without papers is left out: all figures at hand count those with them."],

@@ -316,6 +316,16 @@ def test_exchange__leaves_a_density_as_it_is():
     assert seen == pytest.approx(due / due.sum(), abs=0.03)
 
 
+def test_pairs__way_there_and_way_back_are_as_likely():
+    seen = np.random.default_rng(4).normal([0.3, 0.3, 1.2, -0.2], 0.1, (50, 4))
+    pairs = path_sampler._pairs(SimpleNamespace(parted=lambda q: (None, q, None)), seen)
+    assert (pairs == pairs.T).all()
+    assert (np.diag(pairs) == 0).all()
+    assert pairs.sum() == pytest.approx(1)
+    assert np.unravel_index(pairs.argmax(), pairs.shape) == (2, 3)  # those that lie farthest apart
+    assert pairs[0, 1] > 0
+
+
 def test_sample__without_reports_is_the_prior():
     blank = toy(register=False, editions=0)
     years = blank.years.size

@@ -46,7 +46,10 @@ def shared(work: Callable[[Any], Any], things: Sequence[Any], processes: int) ->
     with beside(processes) as ask, ThreadPoolExecutor(max(processes, 1)) as waiting:
         for _ in range(processes):
             waiting.submit(take, lambda thing: ask(work, thing)())  # a thread that does nothing but wait
-        take(work)
+        try:
+            take(work)
+        finally:
+            left.clear()  # stopped by hand, others begin nothing new
     if faults:
         raise faults[min(faults)]
     return found

@@ -14,6 +14,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ["KERUEN_HOME"] = tempfile.mkdtemp(prefix="keruen-benchmark-")
 
 import argparse
+import contextlib
 import resource
 import sys
 import time
@@ -22,7 +23,9 @@ from pathlib import Path
 import numpy as np
 
 import keruen as kr
+from keruen.errors import NoEvidence
 from keruen.estimators.path_sampler import sample
+from keruen.places import places
 from keruen.tipping_world import world
 
 SIX = ["KAZ", "KGZ", "RUS", "TJK", "TKM", "UZB"]
@@ -52,6 +55,19 @@ def main() -> None:
         least, most = min(p.ess_min for p in all_of), max(p.rhat_max for p in all_of)
         rows.append(f"| {name} | {cpu:.1f} | {wall:.1f} | {asked} | {least:.0f} | {most:.3f} |")
         print(rows[-1], file=sys.stderr, flush=True)
+    chosen = np.random.default_rng(0).permutation(sorted(c for c, p in places().items() if p.kind == "country"))
+    answered = []
+    for code in chosen[:40]:
+        with contextlib.suppress(NoEvidence):  # the Vatican and the like
+            answered.append((*timed(lambda code=code: kr.reconcile(str(code), seed=1)), str(code)))
+    walls = np.array([wall for _, wall, *_ in answered])
+    slowest = answered[int(walls.argmax())]
+    rows.append(
+        f"| {len(walls)} places drawn at random, nothing kept, in the same process: median (largest: {slowest[3]}) |"
+        f" {np.median([cpu for *_, cpu, _ in answered]):.1f} ({slowest[2]:.1f}) | {np.median(walls):.1f} ({walls.max():.1f}) |"
+        f" 3 s | {min(p.ess_min for p, *_ in answered):.0f} | {max(p.rhat_max for p, *_ in answered):.3f} |"
+    )
+    print(rows[-1], file=sys.stderr, flush=True)
     one = kr.reconcile("TKM")
     drawn, _, cpu = timed(
         lambda: sample(one.design, one.reports, rng=np.random.default_rng(1), draws=1000, most=1000, strict=False)

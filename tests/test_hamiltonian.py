@@ -36,19 +36,29 @@ def test_gait__learns_scale_and_step():
 
     rng, gait = np.random.default_rng(1), Gait(np.eye(2), 0.01)
     q = scales * rng.standard_normal((4, 2))
-    now, seen = target(q), []
+    now, seen, slopes = target(q), [], []
     for at in range(400):
         q, now, chance = hamiltonian.step(q, now, target, gait, rng)
         gait.learn(float(chance.mean()))
         seen.append(q)
+        slopes.append(now[1])
         if at in (100, 200):
-            x = np.concatenate(seen[len(seen) // 3 :])
-            gait.reshape(x, np.cov(x, rowvar=False))
+            x, g = (np.concatenate(part[len(part) // 3 :]) for part in (seen, slopes))
+            gait.reshape(x, np.cov(x, rowvar=False), g)
             gait.restart()
     gait.settle()
     assert np.diag(gait.root) / scales == pytest.approx([1, 1], rel=0.5)
     seen = walk(target, q, gait, rng, 1000)
     assert seen.reshape(-1, 2).std(0) / scales == pytest.approx([1, 1], rel=0.1)
+
+
+def test_gait__is_as_wide_as_one_of_two_wells():
+    rng, scales = np.random.default_rng(3), np.array([1.0, 0.2])
+    apart = np.where(rng.random((4000, 1)) < 0.5, 20.0, 0.0) * np.array([1.0, 0.0])
+    inside = scales * rng.standard_normal((4000, 2))
+    gait = Gait(np.eye(2))
+    gait.reshape(apart + inside, np.cov(apart + inside, rowvar=False), -inside / scales**2)
+    assert np.sqrt(np.diag(gait.root @ gait.root.T)) == pytest.approx(scales, rel=0.1)
 
 
 def test_gait__takes_the_curvature_from_slopes():

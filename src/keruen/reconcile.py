@@ -381,11 +381,8 @@ def _one(
     if changed:
         design = replace(design, prior=check(replace(design.prior, **changed)))
     rng = np.random.default_rng([seed, *code.encode()])
-    strict = ess >= 400  # below that a look aside, which needs neither so long a warm-up nor so close a match of chains
-    found = sample(
-        design, reports, rng=rng, warmup=150 if strict else 90, draws=draws, ess_above=ess,
-        rhat_below=1.01 if strict else 1.1,
-    )  # fmt: skip
+    close = 1.01 if ess >= 400 else 1.1  # a look aside needs no such match of chains
+    found = sample(design, reports, rng=rng, draws=draws, ess_above=ess, rhat_below=close)
     return _answer(code, asked.as_of, design, reports, rows, about, found)
 
 

@@ -19,7 +19,6 @@ Target = Callable[[Array], tuple[Array, Array, Any]]
 
 WANTED = 0.8  # share of steps taken at which such chains move fastest (Beskos et al. 2013 and after: 0.65 to 0.85)
 ANGLE = 2.4  # length of a path, in units of the target's own scale: between a quarter and a half turn
-
 MOST = 30  # leaps of one path, while the step is still being learnt
 
 
@@ -60,13 +59,22 @@ class Gait:
         if self._tries:
             self.step = float(np.clip(np.exp(self._mean), 0.02, 1.2))
 
-    def reshape(self, x: Array, first: Array) -> None:
-        """Take the first dims' covariance as told, and of the others what positions (position, dim) show."""
+    def reshape(self, x: Array, first: Array, g: Array) -> None:
+        """Take the first dims' covariance as told, of the others what positions (position, dim) show, and correct both
+        by gradients (position, dim).
+
+        Positions from several wells spread wider than the target is where a chain stands. Gradients tell how wide that
+        is: of a normal target, in units of its root, their covariance is one.
+        """
         n, d = x.shape
         weight = n / (n + 5.0 * d)  # shrunk to unit scales while little was seen
         cov = np.diag(weight * x.var(0) + (1 - weight) * 1e-1)
         cov[: len(first), : len(first)] = first
-        self.root = np.asarray(np.linalg.cholesky(cov))
+        wide = np.linalg.cholesky(cov)
+        g = g @ wide
+        few = 3.0 * d  # so many gradients of a normal target
+        curvature = (g.T @ g + few * np.eye(d)) / (len(g) + few)
+        self.root = np.asarray(wide @ np.linalg.inv(np.linalg.cholesky(curvature)).T)
 
     def reshape_by_slopes(self, g: Array) -> None:
         """Take the root from gradients (position, dim) that were seen: their covariance is the curvature of the target.

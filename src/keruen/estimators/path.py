@@ -146,13 +146,13 @@ def _normals(prior: Prior) -> tuple[Array, Array]:
 
 
 class _Room(NamedTuple):
-    """Arrays of all walkers: inverses of the cells' errors, the cells, and three products of them."""
+    """Arrays of all walkers: inverses of the cells' errors, the cells, and products of them."""
 
     weights: Array
     cells: Array
     pulled: Array
     half: Array
-    squares: Array
+    turned: Array
 
 
 class Model:
@@ -214,8 +214,9 @@ class Model:
             _along(times, self.prior.rho) * np.outer(own, own),
         ]
         both = np.concatenate([np.arange(k), design.mirror]).astype(int)  # a mirror sees the error of its year
-        self.c_fixed, self.c_cover, self.c_own = (p[np.ix_(both, both)] for p in parts)
-        self.c_fixed[k:, k:] += design.mirror_noise
+        parts = [p[np.ix_(both, both)] for p in parts]
+        parts[0][k:, k:] += design.mirror_noise
+        self.parts = np.stack(parts).reshape(3, -1)
         self.target = np.concatenate([np.asarray(reports.register, float), np.asarray(reports.mirror, float)])
         self.target = self.target - self.bias[both] if k else self.target
         runs = k and self.at[-1] - self.at[0] + 1 == k
@@ -236,8 +237,8 @@ class Model:
 
     def errors(self, s: Mapping[str, Array]) -> Array:
         """Covariance of the register's error and of its mirrors (…, year, year)."""
-        cover, own = s["tau_coverage"][..., None, None] ** 2, s["tau_register"][..., None, None] ** 2
-        return np.asarray(self.c_fixed + cover * self.c_cover + own * self.c_own)
+        sizes = np.stack([np.ones_like(s["tau_coverage"]), s["tau_coverage"] ** 2, s["tau_register"] ** 2], -1)
+        return (sizes @ self.parts).reshape(*sizes.shape[:-1], self.target.size, self.target.size)
 
     def density(self, q: Array) -> tuple[Array, Array, tuple[Array, Array]]:
         """Log density of the positions, its gradient, and the path's distribution: root of its precision, and its mean.
@@ -264,8 +265,9 @@ class Model:
         pull[:, :t] = self.plain_pull
         if self.n:
             share, slope = _share(s["kappa"], self.nodes)
+            log -= 0.5 * (self.n * np.log(tau2) + share @ self.log_root)
             room = self._room(walkers)
-            products = weights = np.matmul(share, self.flat, out=room.weights).reshape(
+            products = weights = np.matmul(share / tau2[:, None], self.flat, out=room.weights).reshape(
                 walkers, *self.at_nodes.shape[1:]
             )
             if self.loads:
@@ -273,9 +275,9 @@ class Model:
                 cells = np.subtract(self.plain, room.cells, out=room.cells)
                 pulled = np.matmul(weights, cells, out=room.pulled)
                 products = cells.transpose(0, 2, 1) @ pulled
-            precision[:, :t, :t] += products[:, :t, :t] / tau2[:, None, None]
-            pull[:, :t] += products[:, :t, t] / tau2[:, None]
-            log -= 0.5 * (products[:, t, t] / tau2 + self.n * np.log(tau2) + share @ self.log_root)
+            precision[:, :t, :t] += products[:, :t, :t]
+            pull[:, :t] += products[:, :t, t]
+            log -= 0.5 * products[:, t, t]
         if k:
             root, inverse = _inverted(self.errors(s))
             drawn = inverse @ self.target
@@ -315,25 +317,27 @@ class Model:
             about[:, :t, :t] = moments[:, :t, :t]
             about[:, t, :t] = about[:, :t, t] = -mean[:, :t]
             about[:, t, t] = 1.0
-            by_scale[:, 2] = (products * about).sum((1, 2)) / tau2 - self.n
-            squares = about
+            by_scale[:, 2] = (products * about).sum((1, 2)) - self.n
+            steep = slope / tau2[:, None]
             if self.loads:
                 half = np.matmul(cells, about, out=room.half)
-                squares = np.matmul(half, cells.transpose(0, 2, 1), out=room.squares)
-                turned = np.matmul(pulled, about, out=room.half)
-                by_row = np.einsum("wij,ij->wi", turned, self.told) / tau2[:, None]
+                turned = np.matmul(pulled, about, out=room.turned)
+                by_row = np.einsum("wij,ij->wi", turned, self.told)
                 gradient[:, u : u + self.loads] = prior.loading[1] * (by_row @ self.member) - q[:, u : u + self.loads]
-            if self.nodes.size > 1:
-                apart = squares.reshape(walkers, -1) @ self.flat.T
-                by_scale[:, 5] = -0.5 * (slope * (apart / tau2[:, None] + self.log_root)).sum(1)
+                tilt = np.matmul(steep, self.flat, out=room.weights).reshape(weights.shape)
+                bent = (np.matmul(tilt, half, out=room.pulled) * cells).sum((1, 2))
+            else:
+                bent = (steep * (about.reshape(walkers, -1) @ self.flat.T)).sum(1)
+            by_scale[:, 5] = -0.5 * (bent + slope @ self.log_root)
         if k:
             left = np.repeat(self.target[None], walkers, 0)
             left[:, :k] -= mean[:, self.at]
             left = (inverse @ left[:, :, None])[:, :, 0]
             seen = inverse[:, :, :k] @ covariance[:, self.block[0], self.block[1]] @ inverse[:, :k, :]
             seen += left[:, :, None] * left[:, None, :] - inverse
-            by_scale[:, 3] = s["tau_register"] ** 2 * (seen * self.c_own).sum((1, 2))
-            by_scale[:, 4] = s["tau_coverage"] ** 2 * (seen * self.c_cover).sum((1, 2))
+            by_part = seen.reshape(walkers, -1) @ self.parts.T
+            by_scale[:, 3] = s["tau_register"] ** 2 * by_part[:, 2]
+            by_scale[:, 4] = s["tau_coverage"] ** 2 * by_part[:, 1]
         gradient[:, :u] = by_scale[:, self.used] * self._slopes(s) - z
         return log, gradient, (root, mean)
 
@@ -357,7 +361,7 @@ class Model:
         if walkers not in self.rooms:
             n, t = self.n, self.t + 1
             self.rooms[walkers] = _Room(
-                *(np.empty((walkers, *shape)) for shape in ((self.flat.shape[1],), (n, t), (n, t), (n, t), (n, n)))
+                *(np.empty((walkers, *shape)) for shape in ((self.flat.shape[1],), (n, t), (n, t), (n, t), (n, t)))
             )
         return self.rooms[walkers]
 

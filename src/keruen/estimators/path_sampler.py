@@ -47,7 +47,7 @@ def sample(
     *,
     rng: np.random.Generator,
     chains: int = 4,
-    warmup: int = 150,
+    warmup: int = 72,
     draws: int = 200,
     most: int = 3200,
     ess_above: float = 400,
@@ -106,12 +106,13 @@ def _run(
     pairs = _pairs(m, np.concatenate(scouts)) if m.loads > 1 else None
     seen: list[Array] = []
     now = m.density(q)
+    slopes = [now[1]]
     for at in range(part, warmup):
         if at % part == 0:
             lately = np.concatenate(scouts + seen[len(seen) // 2 :])
             wells = fitted(lately, named)
             if at <= 4 * part:
-                gait.reshape(lately, wells.within)
+                gait.reshape(lately, wells.within, np.concatenate(slopes[len(slopes) // 2 :]))
                 gait.restart()
         q, now, chance = hamiltonian.step(q, now, m.density, gait, rng)
         gait.learn(float(chance.mean()))
@@ -119,6 +120,7 @@ def _run(
         if pairs is not None:
             q, now = _exchange(m, q, now, pairs, rng)
         seen.append(q)
+        slopes.append(now[1])
     wells = fitted(np.concatenate(scouts + seen[len(seen) // 2 :]), named)
     gait.settle()
     spent, wanted = 0, draws

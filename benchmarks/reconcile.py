@@ -64,7 +64,8 @@ def main() -> None:
     slowest = answered[int(walls.argmax())]
     rows.append(
         f"| {len(walls)} places drawn at random, nothing kept, in the same process: median (largest: {slowest[3]}) |"
-        f" {np.median([cpu for *_, cpu, _ in answered]):.1f} ({slowest[2]:.1f}) | {np.median(walls):.1f} ({walls.max():.1f}) |"
+        f" {np.median([cpu for *_, cpu, _ in answered]):.1f} ({slowest[2]:.1f}) |"
+        f" {np.median(walls):.1f} ({walls.max():.1f}) |"
         f" 3 s | {min(p.ess_min for p, *_ in answered):.0f} | {max(p.rhat_max for p, *_ in answered):.3f} |"
     )
     print(rows[-1], file=sys.stderr, flush=True)

@@ -43,8 +43,8 @@ def toy(seed=0, register=True, editions=2):
     return Design(
         years=years, weights=np.array(rows), edition=np.array(edition), order=np.arange(float(editions)),
         scale=np.ones((editions, t)), register=told, arrivals=rng.uniform(1, 5, k), departures=rng.uniform(1, 9, k),
-        coverage=((0.05, 0.05), (0.15, 0.07)), register_scale=np.full(k, 0.8), plain_weights=np.eye(t)[[3]],
-        plain_sd=np.array([0.5]), restless=np.ones(t), prior=Prior(), loose=np.where(np.arange(len(rows)) == 1, 0.7, 0.0),
+        coverage=((0.05, 0.05), (0.15, 0.07)), register_scale=np.full(k, 0.8), plain_weights=np.eye(t)[[3, 8]],
+        plain_sd=np.array([0.5, 0.6]), plain_national=np.array([False, True]), restless=np.ones(t), prior=Prior(), loose=np.where(np.arange(len(rows)) == 1, 0.7, 0.0),
         mirror=np.array([1, 4] if register else [], dtype=int), mirror_noise=(0.3 * np.eye(2) + 0.1)[: 2 * register, : 2 * register],
     )  # fmt: skip
 
@@ -85,7 +85,9 @@ def slow_log_likelihood(design, reports, s, mixing, kappa, loading):
     cov = total @ path @ total.T + from_error @ error @ from_error.T
     cov[:n, :n] += lineage
     cov[n + k : n + k + j, n + k : n + k + j] += design.mirror_noise
-    cov[n + k + j :, n + k + j :] += np.diag(design.plain_sd**2)
+    cov[n + k + j :, n + k + j :] += np.diag(
+        design.plain_sd**2 * np.where(design.plain_national, float(s["tau_register"][0]) ** 2, 1.0)
+    )
     mean = from_error @ (d * md - a * ma)
     y = np.concatenate([reports.lineage, reports.register, reports.mirror, reports.plain]) - mean
     return -0.5 * (y @ np.linalg.solve(cov, y) + np.linalg.slogdet(cov)[1]), (path @ total.T @ np.linalg.solve(cov, y))
@@ -179,6 +181,30 @@ def test_reconcile__two_copies_and_any_order_change_nothing():
     ).all()
 
 
+@pytest.mark.parametrize("definition", ["own", "national_net"])
+def test_reconcile__of_two_counts_that_contradict_each_other_the_truth_is_between(definition):
+    """Five years in which one count lost 260,000 people, and another won 200,000: neither is believed beyond itself."""
+    rival = series("b", definition=definition).head(1).with_columns(end=pl.date(2005, 1, 1), value=pl.lit(2e5))
+    rival = rival.with_columns(start=pl.date(2000, 1, 1))
+    found = reconcile("KAZ", claims=pl.concat([series("a"), rival]), **QUICK)
+    told = found.table().filter(pl.col("year").is_between(2000, 2004))["persons"].sum()
+    one = sum(v for y, v in zip(YEARS, REGISTER, strict=True) if 2000 <= y <= 2004)
+    assert one < -230_000 < told < 200_000
+
+
+def test_reconcile__a_series_that_is_not_used_is_noted():
+    found = reconcile("KAZ", claims=pl.concat([series("a"), series("b", 9000)]), **QUICK)
+    told = f"{len(series('b'))} figures of b not used: restates the register"
+    assert any(note.startswith(told) for note in found.notes)
+
+
+def test_posterior__prints_in_a_line_and_as_a_table(exact):
+    assert repr(exact).startswith("Net migration of Kazakhstan, 1991-2025, today: ")
+    assert len(repr(exact)) < 300
+    assert "<table" in exact._repr_html_()
+    assert repr(tipping(exact)).startswith("First lasting turn to receiving since 1991, 5 years: 2004 1.00 (0.0 bits)")
+
+
 def test_reconcile__planted_later_claims_change_not_one_byte(home, tmp_path):
     then = reconcile("KAZ", as_of="2018-05-03", **QUICK)
     assert then.rates.shape[1] == 32
@@ -246,6 +272,17 @@ def test_reconcile__same_seed_same_bytes_other_seed_others():
             lambda: reconcile("KAZ", claims=pl.concat([series("a"), series("a", 5.0)])),
             ModelError, "two figures that overlap",
         ),
+        (
+            lambda: reconcile("KAZ", claims=pl.concat(
+                [series("a"), series("a").head(1).with_columns(end=pl.col("start").dt.offset_by("5y"))])),
+            ModelError, "two figures that overlap",
+        ),
+        (
+            lambda: reconcile("KAZ", claims=pl.concat([series("a", error=0), series("b", 5.0, error=0)])),
+            ModelError, "both said to be without error",
+        ),
+        (lambda: reconcile("KAZ", claims=claims_from_series("KAZ", range(1890, 1900), range(10))), NoEvidence, "1890-1899"),
+        (lambda: reconcile("KAZ", claims=claims_from_series("KAZ", [2000, 2001], [1, 5e7])), ModelError, "in a year. Values"),
         (
             lambda: reconcile("KAZ", claims=pl.concat([series("a"), series("b").with_columns(printed_unit=pl.lit("t"))])
                               .with_columns(printed_unit=pl.col("printed_unit").fill_null("p"))),
@@ -377,6 +414,7 @@ def test_figures__say_what_they_show(exact, tmp_path):
         (["tipping", "Kirgizia"], "No place is called"),
         (["tipping", "KAZ", "--persistence", "0"], "persistence of 0"),
         (["tipping", "KAZ", "--as-of", "2018-05-03", "--strict"], "strict takes no other"),
+        (["tipping", "KAZ", "--as-of", "1900-01-01"], "the first figure became known on 1992-06-30"),
     ],
 )
 def test_command__bad_input_ends_with_two(words, says, monkeypatch, capsys):

@@ -24,8 +24,9 @@ from keruen.figures import (
     _zero,
 )
 from keruen.labels import label
+from keruen.path_design import USED
 from keruen.places import places
-from keruen.reconcile import USED, Posterior
+from keruen.reconcile import Posterior
 from keruen.tipping import ALREADY, NEVER, UNCONFIRMED, Tipping
 
 BAND = "#3787c0"

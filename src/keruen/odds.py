@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from keruen import copies, labels
 from keruen.errors import ConceptError, EvidenceError, KeruenError, ModelError, NoEvidence
 from keruen.labour import Labour, cards
-from keruen.reconcile import USED, Posterior
+from keruen.path_design import USED
+from keruen.reconcile import Posterior
 from keruen.shares import MONEY
 from keruen.streams import events
 from keruen.tipping import Paths, Tipping, tipping

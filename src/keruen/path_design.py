@@ -31,11 +31,13 @@ START = 1985
 VARIANTS = ("un_projection_low_fertility", "un_projection_high_fertility")
 RESTLESS = (0.5, 0.25)  # usual size of a year's innovation: per 1,000, and as a share of the size of the flow
 SECOND = 0.7  # part of the main register's error that another national count shares
-SPIKE = (
-    4.0,
-    1.5,
-)  # a yearly figure stands out: that many times as far as usual from its rivals, and that far per 1,000
+SPIKE = (4.0, 1.5)  # a yearly figure stands out: so many times as far as usual from its rivals, and so far per 1,000
+BEYOND = 2.0  # years for which a population's first or last figure may stand
 NORMAL80 = 1.2815515655446004
+
+
+USED = ("lineage", "lineage, a spike", "register", "other register", "stated error")
+"""Parts that a claim can take; every other part tells why it takes none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +97,38 @@ def faults(table: pl.DataFrame) -> None:
 def _overlapping(rows: pl.DataFrame) -> None:
     """One release, one definition: its periods may not overlap, nor one period have two figures."""
     for (release, _), group in rows.group_by(["release", "definition"], maintain_order=True):
-        for length in group.with_columns(_n=(pl.col("end") - pl.col("start")).dt.total_days() // 300).partition_by(
-            "_n"
-        ):
-            ordered = length.sort("start", "end")
-            clash = ordered.filter(pl.col("start") < pl.col("end").shift(1))
-            if len(clash):
-                row = clash.row(0, named=True)
-                raise ModelError(
-                    f"{release} has two figures that overlap in {row['start'].year} ({row['place']}). "
-                    "Keep one, or give the other as another release."
-                )
+        clash = group.sort("start", "end").filter(pl.col("start") < pl.col("end").shift(1).cum_max())
+        if len(clash):
+            row = clash.row(0, named=True)
+            raise ModelError(
+                f"{release} has two figures that overlap in {row['start'].year} ({row['place']}). "
+                "Keep one, or give the other as another release."
+            )
+
+
+def _left_out(rows: pl.DataFrame) -> list[str]:
+    """A note for every release of which a figure was not used, and why."""
+    unused = rows.filter(~pl.col("part").is_in(USED))
+    many = unused.group_by("release", "part").agg(pl.len().alias("n")).sort("release", "part")
+    more = {"restates the register": "one definition has one count a year, and a rival needs another, or an error"}
+    return [
+        f"{n} figure{'s' * (n > 1)} of {release} not used: {part}{f' ({more[part]})' if part in more else ''}."
+        for release, part, n in many.rows()
+    ]
+
+
+def _contradicting(rows: pl.DataFrame) -> None:
+    """Two figures of one period, both said to be without error, may not differ."""
+    exact = rows.filter((pl.col("part") == "stated error") & (pl.col("_sd") == 0))
+    for (start, _), group in exact.group_by(["start", "end"], maintain_order=True):
+        if group["value"].round().n_unique() > 1:
+            told = " and ".join(
+                f"{v:,.0f} ({r})" for v, r in group.select("value", "release").unique().sort("release").rows()
+            )
+            raise ModelError(
+                f"{start.year}: {told} are both said to be without error and differ. Give one of them an error, or"
+                " leave it out."
+            )
 
 
 def _sorted_out(table: pl.DataFrame, as_of: date | None, copies: bool) -> pl.DataFrame:
@@ -216,6 +239,11 @@ def _population(
     newest = rows.sort("known", "release", "value", nulls_last=True).unique("start", keep="last", maintain_order=True)
     newest = newest.sort("start")
     at = np.array([s.year + (s.month - 1) / 12 for s in newest["start"].to_list()])
+    if years[0] + 0.5 < at[0] - BEYOND or years[-1] + 0.5 > at[-1] + BEYOND:
+        raise NoEvidence(
+            f"The population of {one_place(code).name} is told for {int(at[0])}-{int(at[-1])} and wanted for"
+            f" {years[0]}-{years[-1]}. Give population= to claims_from_series for those years, or leave them out."
+        )
     found = np.exp(np.interp(years + 0.5, at, np.log(newest["value"].to_numpy())))
     return found, basis, tuple(sorted(newest["release"].unique().to_list()))
 
@@ -311,6 +339,17 @@ def _rate(rows: pl.DataFrame, years: NDArray[np.int64], people: Array) -> tuple[
     return weights / total[:, None], 1000 * rows["value"].to_numpy() / total
 
 
+def _impossible(rows: pl.DataFrame, years: NDArray[np.int64], people: Array) -> None:
+    """More people than live in a place do not move there, or away, in a year: the figures are no persons."""
+    rates = _rate(rows, years, people)[1]
+    for row, rate in zip(rows.iter_rows(named=True), rates, strict=True):
+        if abs(rate) > 1000:
+            raise ModelError(
+                f"{row['release']} tells {row['value']:,.0f} of {row['start'].year}, {abs(rate) / 1000:,.1f} times the"
+                f" population of {one_place(row['place']).name} in a year. Values are persons; convert them first."
+            )
+
+
 def _gross(
     code: str, definition: str, years: NDArray[np.int64], given: pl.DataFrame, people: Array, as_of: date | None
 ) -> tuple[Array, Array]:
@@ -359,6 +398,7 @@ def designed(code: str, table: pl.DataFrame, asked: Asked) -> tuple[Design, Repo
     used = rows.filter(pl.col("part").is_in(["un", "national", "stated error"]))
     if given:
         _overlapping(used)
+        _contradicting(used)
         if len(rows) and used.is_empty():
             raise NoEvidence(
                 f"None of the {len(rows)} claims about {one_place(code).name} is an observation: {rows['part'][0]}. "
@@ -407,6 +447,8 @@ def designed(code: str, table: pl.DataFrame, asked: Asked) -> tuple[Design, Repo
     )
     lineage = rows.filter(pl.col("part") == "lineage")
     cells, told = _rate(lineage, years, people)
+    if given:
+        _impossible(used, years, people)
     other = rows.filter(pl.col("part") == "other register")
     other_cells, other_told = _rate(other, years, people)
     stated = rows.filter(pl.col("part") == "stated error")
@@ -481,7 +523,7 @@ def designed(code: str, table: pl.DataFrame, asked: Asked) -> tuple[Design, Repo
     if exact is not None and registered.any():
         a, d, register_scale = np.zeros_like(a), np.zeros_like(d), np.full(main.size, max(exact, 0.0))
 
-    # Other national counts: they share part of the register's error; what is left is independent.
+    # Other national counts: they share part of the register's error; what is left is independent, and grows with it.
     seen = np.zeros(t)
     seen[registered] = main
     plain_cells, plain_told, plain_sd = [], [], []
@@ -514,16 +556,20 @@ def designed(code: str, table: pl.DataFrame, asked: Asked) -> tuple[Design, Repo
         edition=np.array([place_of[r] for r in lineage["release"].to_list()], dtype=np.int64),
         order=np.arange(len(names), dtype=float), scale=scale, register=registered, arrivals=a, departures=d,
         coverage=coverage, register_scale=register_scale, plain_weights=np.array(plain_cells).reshape(-1, t),
-        plain_sd=np.array(plain_sd), restless=size(flow, *RESTLESS), prior=check(made), loose=loose / median,
+        plain_sd=np.array(plain_sd), plain_national=np.arange(len(plain_sd)) < len(other),
+        restless=size(flow, *RESTLESS), prior=check(made), loose=loose / median,
         mirror=np.array([at[int(y)] for y in mirrored.years] if mirrored else [], dtype=np.int64),
         mirror_noise=mirrored.noise if mirrored else np.zeros((0, 0)),
     )  # fmt: skip
+    if given:
+        notes += _left_out(rows)
     if basis == "hindsight":
         notes.append(
             f"No population was known by {as_of}; rates rest on one published later ({', '.join(denominator)})."
         )
     if used.is_empty():
-        notes.append("Nobody reported net migration in these years: this is the prior, not a finding.")
+        rest = "this is the prior, not a finding" if anchors.is_empty() else "the path rests on counts of people alone"
+        notes.append(f"Nobody reported net migration in these years: {rest}.")
     about = {
         "population": people, "denominator_basis": basis, "denominator": denominator, "names": names, "notes": notes,
         "arrivals": arrivals, "departures": departures, "prior_only": used.is_empty() and anchors.is_empty(),

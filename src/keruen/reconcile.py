@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from keruen import contract, kept, path_closed, store
 from keruen.beside import shared
-from keruen.errors import ConceptError, FaultyTable, ModelError, NotConverged
+from keruen.errors import ConceptError, FaultyTable, ModelError, NoEvidence, NotConverged
 from keruen.estimators.path import Design, Prior, Reports, check
 from keruen.estimators.path_sampler import Draws, sample
 from keruen.measurement import accuracy
-from keruen.path_design import NORMAL80, Asked, designed, faults
+from keruen.path_design import NORMAL80, USED, Asked, designed, faults
 from keruen.places import Place
 from keruen.places import place as one_place
 from keruen.provenance import day, definitions, releases
@@ -32,10 +32,8 @@ from keruen.vocabulary import suggest
 
 Array = NDArray[np.float64]
 
-USED = ("lineage", "lineage, a spike", "register", "other register", "stated error")
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Posterior:
     """Draws of one place's path, and what they rest on.
 
@@ -84,6 +82,19 @@ class Posterior:
     design: Design
     reports: Reports
     loadings: Array
+
+    def __repr__(self) -> str:
+        day_told = "today" if self.as_of is None else f"as of {self.as_of}"
+        many = len(self.sources)
+        rest = "the prior alone" if self.prior_only else f"{many} source{'s' * (many > 1)}"
+        return (
+            f"Net migration of {one_place(self.place).name}, {self.years[0]}-{self.years[-1]}, {day_told}:"
+            f" {len(self.rates):,} draws from {rest} (R-hat at most {self.rhat_max:.3f}, effective draws at least"
+            f" {self.ess_min:,.0f}). See table(), sources, claims, notes."
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self}</p>{self.table()._repr_html_()}"
 
     @property
     def rates(self) -> Array:
@@ -445,6 +456,8 @@ def answer(
 
     tipping((range(since - 5, since + 5), [0.0] * 10), persistence, threshold, hysteresis, since)  # refuses early
     found = reconcile(place, as_of=as_of, seed=seed, strict=strict, **options)
+    if found.prior_only and found.years[-1] <= since:
+        raise NoEvidence(_nothing_yet(found, options.get("claims")))
     t = tipping(found, persistence, threshold, hysteresis, since)
     low95, low80, median, high80, high95 = found.quantiles()
     hangs: list[dict[str, Any]] = []
@@ -481,6 +494,17 @@ def answer(
         "loading": {k: {"mean": round(a, 3), "sd": round(b, 3)} for k, (a, b) in found.loading.items()},
         "prior_only": found.prior_only, "notes": list(found.notes),
     }  # fmt: skip
+
+
+def _nothing_yet(found: Posterior, claims: pl.DataFrame | None) -> str:
+    """Why there is no answer as of a day before anything was told, and from which day there is one."""
+    about = f"of the net migration of {one_place(found.place).name} was known by {found.as_of}"
+    if claims is None:
+        claims = store.evidence(found.place, "net_migration", stream="all", sex="all")
+    known = claims["known"].drop_nulls().sort().to_list()
+    if not known:
+        return f"Nothing {about}. Add a series with keruen add, or give claims=."
+    return f"Nothing {about}; the first figure became known on {known[0]}. Ask as of a later day."
 
 
 # ---------------------------------------------------------------- what the answer hangs on

@@ -158,7 +158,7 @@ def typology(rates: Any, arrivals: Any = None, departures: Any = None) -> NDArra
     return np.asarray(kind, dtype=np.int64)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Tipping:
     """When the place tipped, as far as the draws can tell.
 
@@ -216,6 +216,16 @@ class Tipping:
     turns: list[dict[str, Any]]
     sequences: list[tuple[str, float]]
     labels: tuple[int | str, ...]
+
+    def __repr__(self) -> str:
+        masses: list[tuple[int | str, float]] = [*self.p_by_year.items(), (NEVER, self.p_never)]
+        masses += [(UNCONFIRMED, self.p_unconfirmed), (ALREADY, self.p_already_receiving)]
+        some = sorted((one for one in masses if one[1] > 0), key=lambda one: -one[1])
+        told = ", ".join(f"{what} {p:.2f}" for what, p in some[:6]) + (", …" if len(some) > 6 else "")
+        return (
+            f"First lasting turn to receiving since {self.since}, {self.persistence} years: {told}"
+            f" ({self.entropy_bits:.1f} bits); turned back since {self.p_turned_back:.2f}. See told(), turns, state."
+        )
 
     def mass(self, first: int, last: int) -> float:
         """P(the first confirmed turn upward falls into these years, both included)."""

@@ -81,6 +81,9 @@ class Design:
         moves; and the covariance (mirror, mirror) of what the mirror adds.
     plain_weights, plain_sd
         Reports with an independent error of known size.
+    plain_national
+        Which of those are other national counts: the size of their error is relative to ``tau_register``, so that
+        where two counts of one office contradict each other, both are doubted. None by default.
     restless
         (year) usual size of a year's innovation, per 1,000: large flows change by more. ``sigma`` multiplies it.
     """
@@ -102,6 +105,7 @@ class Design:
     loose: Array = field(default_factory=lambda: np.zeros(0))
     mirror: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     mirror_noise: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    plain_national: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     @property
     def length(self) -> int:
@@ -170,14 +174,18 @@ class Model:
         self.loads = design.editions if (loaded and self.at.size and self.n) else 0
         covered = self.at.size > 0 and bool((design.arrivals + design.departures).any())
         related = self.n > 0 and self.prior.kappa[1] > 0
-        self.used = np.flatnonzero([True, True, self.n > 0, self.at.size > 0, covered, related])
+        national = np.zeros(design.plain_sd.size, dtype=bool)
+        national[: design.plain_national.size] = design.plain_national
+        self.is_national, self.national = national, int(national.sum())
+        counted = self.at.size > 0 or self.national > 0
+        self.used = np.flatnonzero([True, True, self.n > 0, counted, covered, related])
         self.dims = self.used.size + self.loads + t - 1
         self._lineage(reports)
         self._register(reports)
         sd = np.maximum(design.plain_sd, _TINY)
-        scaled = design.plain_weights / sd[:, None]
-        self.plain_precision = scaled.T @ scaled
-        self.plain_pull = scaled.T @ (reports.plain / sd)
+        scaled = np.column_stack([design.plain_weights, reports.plain]) / sd[:, None]
+        # Products of (year, …, what was reported): as they stand, and to be divided by the square of tau_register.
+        self.plain_products, self.national_products = (x.T @ x for x in (scaled[~national], scaled[national]))
 
     def _lineage(self, reports: Reports) -> None:
         """Cells of the editions: (cell, year + 1), the last column what was reported."""
@@ -261,8 +269,13 @@ class Model:
 
         # What everything says of (path, level): a precision and its pull.
         precision, pull = np.zeros((walkers, t + 1, t + 1)), np.zeros((walkers, t + 1))
-        precision[:, :t, :t] = self.plain_precision
-        pull[:, :t] = self.plain_pull
+        precision[:, :t, :t] = self.plain_products[:t, :t]
+        pull[:, :t] = self.plain_products[:t, t]
+        if self.national:
+            doubt = s["tau_register"][:, None, None] ** -2 * self.national_products
+            precision[:, :t, :t] += doubt[:, :t, :t]
+            pull[:, :t] += doubt[:, :t, t]
+            log -= self.national * np.log(s["tau_register"]) + 0.5 * doubt[:, t, t]
         if self.n:
             share, slope = _share(s["kappa"], self.nodes)
             log -= 0.5 * (self.n * np.log(tau2) + share @ self.log_root)
@@ -312,11 +325,14 @@ class Model:
         by_scale = np.zeros((walkers, len(NAMES)))
         by_scale[:, 0] = (weight * along).sum(1)
         by_scale[:, 1] = (weight * jump).sum(1) - (t - 1)
-        if self.n:
+        if self.n or self.national:
             about = np.empty((walkers, t + 1, t + 1))  # moments of (path, −1)
             about[:, :t, :t] = moments[:, :t, :t]
             about[:, t, :t] = about[:, :t, t] = -mean[:, :t]
             about[:, t, t] = 1.0
+        if self.national:
+            by_scale[:, 3] = (doubt * about).sum((1, 2)) - self.national
+        if self.n:
             by_scale[:, 2] = (products * about).sum((1, 2)) - self.n
             steep = slope / tau2[:, None]
             if self.loads:
@@ -336,7 +352,7 @@ class Model:
             seen = inverse[:, :, :k] @ covariance[:, self.block[0], self.block[1]] @ inverse[:, :k, :]
             seen += left[:, :, None] * left[:, None, :] - inverse
             by_part = seen.reshape(walkers, -1) @ self.parts.T
-            by_scale[:, 3] = s["tau_register"] ** 2 * by_part[:, 2]
+            by_scale[:, 3] += s["tau_register"] ** 2 * by_part[:, 2]
             by_scale[:, 4] = s["tau_coverage"] ** 2 * by_part[:, 1]
         gradient[:, :u] = by_scale[:, self.used] * self._slopes(s) - z
         return log, gradient, (root, mean)
@@ -476,7 +492,9 @@ def simulate(design: Design, rng: np.random.Generator, *, loaded: bool = True) -
         lineage = lineage + float(s["tau_un"][0]) * (root @ rng.standard_normal(m.n))
         if m.loads:
             lineage = lineage + loading[design.edition] * (design.weights @ error)
-    plain = design.plain_weights @ r + np.maximum(design.plain_sd, _TINY) * rng.standard_normal(len(design.plain_sd))
+    plain_sd = np.maximum(design.plain_sd, _TINY)
+    plain_sd = np.where(m.is_national, float(s["tau_register"][0]), 1.0) * plain_sd
+    plain = design.plain_weights @ r + plain_sd * rng.standard_normal(plain_sd.size)
     truth = {k: float(v[0]) for k, v in s.items()} | {"rates": r, "loading": loading}
     return Reports(lineage, (r + error)[m.at], plain, mirror), truth
 

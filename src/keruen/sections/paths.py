@@ -11,8 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from keruen.errors import ModelError, NoEvidence
+from keruen.path_design import USED
 from keruen.provenance import releases
-from keruen.reconcile import USED, Posterior, reconcile
+from keruen.reconcile import Posterior, reconcile
 from keruen.sections.common import DRAWS, Asked
 from keruen.store import cards
 from keruen.tipping import ALREADY, NEVER, UNCONFIRMED, Tipping, tipping

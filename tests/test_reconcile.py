@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from itertools import permutations
 from types import SimpleNamespace
@@ -405,6 +406,18 @@ def test_figures__say_what_they_show(exact, tmp_path):
     other = (exact.years, exact.rates - 50)
     table = outlier({"KAZ": exact, "UZB": other}, "KAZ")
     assert figures.apart(table, "KAZ", {"KAZ": exact}).alt.endswith("at most 1.00.")
+
+
+@pytest.mark.parametrize("large", [0.3, 0.8, 1.0, 1.3])
+def test_frames__marks_in_even_steps_are_labelled_in_even_steps(exact, large):
+    from keruen import figures_tipping as figures
+
+    found = replace(exact, chains=large * exact.chains)
+    panels = figures.frames({"today": (found, tipping(found))}).svg
+    marks = {float(told.replace("−", "-")) for told in re.findall(r">(−?[\d.]+)</text>", panels)}
+    apart = np.diff(sorted(mark for mark in marks if mark < 1990))
+    assert len(apart) >= 3
+    assert apart == pytest.approx(apart[0])
 
 
 @pytest.mark.parametrize(

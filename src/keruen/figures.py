@@ -287,14 +287,14 @@ def _digits(step: float) -> int:
     return next((d for d in range(3) if abs(step - round(step, d)) < 1e-6 * step), 3)
 
 
-def _readable(ax: Any, digits: int | None = None) -> None:
+def _readable(ax: Any) -> None:
     """Numbers along an axis with separators and a true minus sign."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     ax.yaxis.set_major_locator(MaxNLocator(6))
     ticks = ax.get_yticks()
     step = abs(ticks[1] - ticks[0]) if len(ticks) > 1 else 1
-    places_after = _digits(step) if digits is None else digits
+    places_after = _digits(step)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: spelt(0.0 if abs(v) < 1e-12 else v, places_after)))
 
 

@@ -211,7 +211,7 @@ def frames(answers: Mapping[str, tuple[Posterior, Tipping]], *, since: int = 199
             ax.set_ylim(lowest - 0.05 * (highest - lowest), highest + 0.05 * (highest - lowest))
             _calendar(ax, since, last)
             ax.set_xticks(range(since, last - 3, 10))  # a label at the edge would run into the next panel's
-            _readable(ax, 0)
+            _readable(ax)
             _zero(ax)
             if column:
                 ax.set_yticklabels([])

@@ -427,6 +427,11 @@ def test_frames__marks_in_even_steps_are_labelled_in_even_steps(exact, large):
         (["tipping", "Kirgizia"], "No place is called"),
         (["tipping", "KAZ", "--persistence", "0"], "persistence of 0"),
         (["tipping", "KAZ", "--as-of", "2018-05-03", "--strict"], "strict takes no other"),
+        (["tipping", "--world", "--out", "world.txt"], ".txt tells no format"),
+        (["tipping", "--world", "--json", "--format", "csv"], "two wishes"),
+        (["backtest", "--out", "nowhere/scores.csv"], "The folder nowhere does not exist"),
+        (["labour", "KAZ", "--out", "kaz.txt"], ".txt tells no format"),
+        (["labour", "KAZ", "--figure", "nowhere/fan.svg"], "The folder nowhere does not exist"),
         (["tipping", "KAZ", "--as-of", "1900-01-01"], "the first figure became known on 1992-06-30"),
     ],
 )

@@ -75,8 +75,7 @@ def write(
         If the format is not known.
     """
     target = Path(path)
-    kind = _format(target, format)
-    refuse(target, force=force)
+    kind = refuse_table(target, format, force=force)
     files = {target: table(frame, kind, meta=meta, units=units)}
     if kind == "csv" and meta is not None:
         beside = target.with_name(f"{target.name}-metadata.json")
@@ -401,6 +400,19 @@ def refuse(path: str | Path, *, force: bool = False) -> None:
             )
     except (OSError, ValueError) as error:
         raise _failure(target, error) from error
+
+
+def refuse_table(path: str | Path, format: str | None = None, *, force: bool = False) -> str:
+    """Refuse before any work a table that cannot be written after it; the format that it would have.
+
+    Raises
+    ------
+    OutputError, VocabularyError
+        As :func:`write`.
+    """
+    kind = _format(Path(path), format)
+    refuse(path, force=force)
+    return kind
 
 
 def _put(target: Path, data: bytes) -> None:

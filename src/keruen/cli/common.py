@@ -132,6 +132,18 @@ def say_json(told: dict[str, Any]) -> None:
     print(json.dumps(plain(told), ensure_ascii=False, indent=None if os.environ.get("KERUEN_COMPACT") else 1))
 
 
+def refuse(*, as_json: bool, format: str | None, out: Path | None, force: bool) -> None:
+    """Refuse what :func:`give` would, before the work: for commands that take long."""
+    from keruen import export
+
+    if as_json and format not in (None, "json"):
+        raise OutputError(f"--json and --format {format} are two wishes; say one of them.")
+    if out is not None:
+        export.refuse_table(out, format or ("json" if as_json else None), force=force)
+    elif format == "xlsx" and sys.stdout.isatty():
+        raise OutputError("An Excel file cannot be shown here. Name a file: --out table.xlsx.")
+
+
 def give(
     frame: pl.DataFrame,
     *,
@@ -146,8 +158,7 @@ def give(
     """Hand a table over as the user asked: to a file, as JSON, as bytes of a format, or printed."""
     from keruen import export
 
-    if as_json and format not in (None, "json"):
-        raise OutputError(f"--json and --format {format} are two wishes; say one of them.")
+    refuse(as_json=as_json, format=format, out=out, force=force)
     meta = {"command": command_line()}
     if out is not None:
         export.write(frame, out, format=format or ("json" if as_json else None), force=force, meta=meta, units=units)
@@ -157,8 +168,6 @@ def give(
     elif as_json:
         say_json({"rows": frame.to_dicts()})
     elif format is not None:
-        if format == "xlsx" and sys.stdout.isatty():
-            raise OutputError("An Excel file cannot be shown here. Name a file: --out table.xlsx.")
         sys.stdout.buffer.write(export.table(frame, format, meta=meta, units=units))
     else:
         show_table(frame.select(c for c in show if c in frame.columns))

@@ -21,6 +21,7 @@ from keruen.cli.common import (
     Until,
     app,
     give,
+    refuse,
 )
 from keruen.errors import BadDate
 
@@ -50,11 +51,15 @@ def labour(
 
     `keruen labour KAZ --at-least 2017:2000000 --figure labour.svg`
     """
+    from keruen import export
     from keruen.labour import labour as posterior
     from keruen.labour import sentences, told
     from keruen.labour import table as by_year
 
     asked = [_threshold(text) for text in at_least or []]
+    refuse(as_json=as_json, format=format, out=out, force=force)
+    if figure is not None:
+        export.refuse(figure, force=force)
     found = posterior(
         place, counterpart=counterpart, as_of=as_of, strict=strict, years=(since, until), influence=influence, seed=seed
     )

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from keruen.cli.common import AsJson, AsOf, Force, Format, Out, Place, Strict, app, give
+from keruen.cli.common import AsJson, AsOf, Force, Format, Out, Place, Strict, app, give, refuse
 from keruen.errors import VocabularyError
 
 Seed = Annotated[int, typer.Option(help="Of the random draws.")]
@@ -134,6 +134,7 @@ def shock(
     """
     from keruen.passthrough import GrowthAsShare, shock, told
 
+    refuse(as_json=as_json, format=format, out=out, force=force)
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always", GrowthAsShare)
         found = shock(host, growth=growth, currency=currency, year=year, receivers=receiver, as_of=as_of, seed=seed)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keruen.cli.common import AsJson, AsOf, Force, Format, Out, Strict, app, give, say_json
+from keruen.cli.common import AsJson, AsOf, Force, Format, Out, Strict, app, give, refuse, say_json
 from keruen.errors import ConceptError
 
 
@@ -45,11 +45,8 @@ def tipping(
 
     if world == (place is not None):
         raise ConceptError("Name one place, or ask for all of them with --world.")
+    refuse(as_json=as_json, format=format, out=out, force=force)
     if world:
-        if out is not None:
-            from keruen import export
-
-            export.refuse(out, force=force)
 
         def tell(code: str, done: int, of: int) -> None:
             print(f"\r{done}/{of} {code}   ", end="" if done < of else "\n", file=sys.stderr, flush=True)
@@ -107,6 +104,7 @@ def sbc(
     from keruen.path_calibration import calibrate, calibration
     from keruen.reconcile import reconcile
 
+    refuse(as_json=as_json, format=format, out=out, force=force)
     ranks = calibrate(reconcile(place, as_of=as_of, ess=50), sets, seed=seed)
     table = calibration(ranks)
     if out is not None:
@@ -138,10 +136,7 @@ def backtest(
     def tell(code: str, done: int, of: int) -> None:
         print(f"\r{done}/{of} {code}   ", end="" if done < of else "\n", file=sys.stderr, flush=True)
 
-    if out is not None:
-        from keruen import export
-
-        export.refuse(out, force=force)
+    refuse(as_json=as_json, format=format, out=out, force=force)
     scores = backtest(places, edition or EDITIONS, seed=seed, progress=tell)
     if out is not None:
         give(scores, show=scores.columns, as_json=as_json, format=format, out=out, force=force)

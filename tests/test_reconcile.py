@@ -193,6 +193,15 @@ def test_reconcile__of_two_counts_that_contradict_each_other_the_truth_is_betwee
     assert one < -230_000 < told < 200_000
 
 
+def test_reconcile__a_population_told_for_one_year_is_not_stretched_over_forty():
+    """By 2018 Andorra's was known of 1989 alone: what was told later is taken, and said to be hindsight."""
+    found = reconcile("AND", as_of="2018-05-03", **QUICK)
+    assert found.denominator_basis == "hindsight"
+    assert found.population[0] < 0.8 * found.population[-1]
+    with pytest.raises(NoEvidence, match="day is certain"):
+        reconcile("AND", as_of="2018-05-03", strict=True, **QUICK)
+
+
 def test_reconcile__a_series_that_is_not_used_is_noted():
     found = reconcile("KAZ", claims=pl.concat([series("a"), series("b", 9000)]), **QUICK)
     told = f"{len(series('b'))} figures of b not used: restates the register"

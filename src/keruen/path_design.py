@@ -209,7 +209,7 @@ def _main_register(rows: pl.DataFrame) -> tuple[dict[int, float], list[str], lis
 def _population(
     code: str, years: NDArray[np.int64], as_of: date | None, given: pl.DataFrame | None, strict: bool
 ) -> tuple[Array, str, tuple[str, ...]]:
-    """Mid-year residents: those known that day, else the earliest packaged ones, marked as hindsight."""
+    """Mid-year residents: those known that day, else the earliest that cover the years, marked as hindsight."""
     own = pl.DataFrame() if given is None else given.filter(
         (pl.col("measure") == "population") & (pl.col("place") == code) & pl.col("value").is_not_null()
     )  # fmt: skip
@@ -219,33 +219,41 @@ def _population(
     rows = own
     if not len(rows):
         rows = _residents(store.evidence(code, "population", sex="all", stream="all", as_of=as_of, strict=strict))
-    if not len(rows):
+    name = one_place(code).name
+    if not len(own) and not _covers(rows, years):
         if strict:
-            name = one_place(code).name
             raise NoEvidence(
                 f"Nobody reported the population of {name} in an edition whose day is certain"
                 f"{'' if as_of is None else f' and not after {as_of}'}, and strict takes no other. "
                 "Give population= with your series, or strict=False."
             )
-        later = store.evidence(code, "population", sex="all", stream="all").filter(~pl.col("own"))
-        rows = _residents(later)
-        rows = rows.filter(pl.col("known") == rows["known"].min()) if len(rows) else rows
-        basis = "hindsight"
+        later = _residents(store.evidence(code, "population", sex="all", stream="all").filter(~pl.col("own")))
+        for known in later["known"].drop_nulls().unique().sort():
+            rows, basis = later.filter(pl.col("known") <= known), "hindsight"
+            if _covers(rows, years):
+                break
     if not len(rows):
         raise NoEvidence(
-            f"Nobody reported the population of {one_place(code).name}, so no rate can be formed. "
+            f"Nobody reported the population of {name}, so no rate can be formed. "
             "Give population= to claims_from_series, or add claims of the measure population."
+        )
+    if not _covers(rows, years):
+        told = sorted(day.year for day in rows["start"].to_list())
+        raise NoEvidence(
+            f"The population of {name} is told for {told[0]}-{told[-1]} and wanted for {years[0]}-{years[-1]}."
+            " Give population= to claims_from_series for those years, or leave them out."
         )
     newest = rows.sort("known", "release", "value", nulls_last=True).unique("start", keep="last", maintain_order=True)
     newest = newest.sort("start")
     at = np.array([s.year + (s.month - 1) / 12 for s in newest["start"].to_list()])
-    if years[0] + 0.5 < at[0] - BEYOND or years[-1] + 0.5 > at[-1] + BEYOND:
-        raise NoEvidence(
-            f"The population of {one_place(code).name} is told for {int(at[0])}-{int(at[-1])} and wanted for"
-            f" {years[0]}-{years[-1]}. Give population= to claims_from_series for those years, or leave them out."
-        )
     found = np.exp(np.interp(years + 0.5, at, np.log(newest["value"].to_numpy())))
     return found, basis, tuple(sorted(newest["release"].unique().to_list()))
+
+
+def _covers(rows: pl.DataFrame, years: NDArray[np.int64]) -> bool:
+    """Populations begin and end near enough to the years that they serve."""
+    told = [day.year for day in rows["start"].to_list()]
+    return bool(told) and min(told) <= years[0] + BEYOND and max(told) >= years[-1] - BEYOND
 
 
 def _residents(rows: pl.DataFrame) -> pl.DataFrame:
@@ -565,7 +573,8 @@ def designed(code: str, table: pl.DataFrame, asked: Asked) -> tuple[Design, Repo
         notes += _left_out(rows)
     if basis == "hindsight":
         notes.append(
-            f"No population was known by {as_of}; rates rest on one published later ({', '.join(denominator)})."
+            f"No population of all these years was known by {as_of}; rates rest on one published later"
+            f" ({', '.join(denominator)})."
         )
     if used.is_empty():
         rest = "this is the prior, not a finding" if anchors.is_empty() else "the path rests on counts of people alone"

@@ -83,7 +83,7 @@ class Design:
         Reports with an independent error of known size.
     plain_national
         Which of those are other national counts: the size of their error is relative to ``tau_register``, so that
-        where two counts of one office contradict each other, both are doubted. None by default.
+        where two counts of one country contradict each other, both are doubted. None by default.
     restless
         (year) usual size of a year's innovation, per 1,000: large flows change by more. ``sigma`` multiplies it.
     """

@@ -132,15 +132,16 @@ def test_gradient__equals_differences(register, fixed):
 
 
 def test_inverse_of_the_cells_errors__is_interpolated_closely():
-    from keruen.estimators.path import _nodes, _root, _share
+    from keruen.estimators.path import _nodes, _polynomials, _root
 
-    design, nodes = toy(), _nodes()
+    design = toy()
+    nodes, to_terms = _nodes()
     roots = [_root(design, k, 0.85) for k in nodes]
-    inverses = np.stack([np.linalg.inv(r @ r.T) for r in roots])
-    for kappa in (0.06, 0.3, 0.72, 0.95, 0.985):
+    terms = np.tensordot(to_terms, np.stack([np.linalg.inv(r @ r.T) for r in roots]), 1)
+    for kappa in (0.05, 0.06, 0.3, 0.72, 0.95, 0.985, 0.99):
         root = _root(design, kappa, 0.85)
-        share, _ = _share(np.array([kappa]), nodes)
-        near = np.tensordot(share[0], inverses, 1) @ (root @ root.T)
+        share, _ = _polynomials(np.array([kappa]), nodes.size)
+        near = np.tensordot(share[0], terms, 1) @ (root @ root.T)
         assert np.linalg.eigvals(near).real == pytest.approx(np.ones(len(near)), abs=1e-4)
 
 

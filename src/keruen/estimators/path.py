@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -133,20 +133,26 @@ def _along(times: Array, rho: float) -> Array:
 
 def natural(z: Array, prior: Prior) -> dict[str, Array]:
     """Scales from standard normals (…, 6)."""
-    middle, spread = _normals(prior)
+    values, _ = _scaled(z, prior)
+    return {name: values[..., at] for at, name in enumerate(NAMES)}
+
+
+def _scaled(z: Array, prior: Prior) -> tuple[Array, Array]:
+    """Scales (…, 6) from standard normals; and how phi, kappa and the logarithms of the others move with them."""
+    middle, spread, shares = _normals(prior)
     values = np.exp(middle + spread * z)
-    out = {name: values[..., at] for at, name in enumerate(NAMES)}
-    out |= {name: out[name] / (1 + out[name]) for name in SHARES}
-    out["kappa"] = np.clip(out["kappa"], *KINSHIP) if prior.kappa[1] else np.full(z.shape[:-1], prior.kappa[0])
-    return out
+    values = np.where(shares, values / (1 + values), values)
+    values[..., -1] = np.clip(values[..., -1], *KINSHIP) if prior.kappa[1] else prior.kappa[0]
+    return values, np.where(shares, values * (1 - values), 1.0) * spread
 
 
 @lru_cache(maxsize=64)
-def _normals(prior: Prior) -> tuple[Array, Array]:
-    """Mean and sd of the logits of the shares, and of the logarithms of the other scales."""
+def _normals(prior: Prior) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Mean and sd of the logits of the shares and of the logarithms of the other scales; which of them are shares."""
     told = np.array([getattr(prior, name) for name in NAMES])
-    odds = np.array([name in SHARES for name in NAMES])
-    return np.log(told[:, 0]) - np.where(odds, np.log1p(-np.where(odds, told[:, 0], 0.0)), 0.0), told[:, 1]
+    shares = np.array([name in SHARES for name in NAMES])
+    middle = np.log(told[:, 0]) - np.where(shares, np.log1p(-np.where(shares, told[:, 0], 0.0)), 0.0)
+    return middle, told[:, 1], shares
 
 
 class _Room(NamedTuple):
@@ -180,6 +186,7 @@ class Model:
         counted = self.at.size > 0 or self.national > 0
         self.used = np.flatnonzero([True, True, self.n > 0, counted, covered, related])
         self.dims = self.used.size + self.loads + t - 1
+        self.stillness = design.restless[1:] ** -2.0
         self._lineage(reports)
         self._register(reports)
         sd = np.maximum(design.plain_sd, _TINY)
@@ -197,14 +204,16 @@ class Model:
         self.plain = np.column_stack([design.weights, self.reported])
         self.told = np.column_stack([self.masked, self.masked @ self.seen])
         fixed = self.prior.kappa[1] == 0
-        self.nodes = np.array([self.prior.kappa[0]]) if fixed else _nodes()
-        roots = [_root(design, k, self.prior.rho) for k in self.nodes]
+        nodes, to_terms = (np.array([self.prior.kappa[0]]), np.eye(1)) if fixed else _nodes()
+        roots = [_root(design, k, self.prior.rho) for k in nodes]
         inverses = np.stack([np.linalg.inv(r) for r in roots])
         inverses = inverses.transpose(0, 2, 1) @ inverses
-        self.log_root = np.array([2 * np.log(np.diag(r)).sum() for r in roots])
+        # The errors' inverse and the logarithm of their determinant, term by term of polynomials of kappa.
+        self.log_terms = to_terms @ np.array([2 * np.log(np.diag(r)).sum() for r in roots])
         # Where no edition loads on a register, only the products of the cells are needed.
-        self.at_nodes = inverses if self.loads else self.plain.T @ inverses @ self.plain
-        self.flat = self.at_nodes.reshape(self.nodes.size, -1)
+        inverses = inverses if self.loads else self.plain.T @ inverses @ self.plain
+        self.terms = to_terms @ inverses.reshape(nodes.size, -1)
+        self.side = inverses.shape[-1]
         self.rooms: dict[int, _Room] = {}
         self.member = (design.edition[:, None] == np.arange(design.editions)[None, :])[:, : self.loads].astype(float)
 
@@ -228,8 +237,9 @@ class Model:
         self.target = np.concatenate([np.asarray(reports.register, float), np.asarray(reports.mirror, float)])
         self.target = self.target - self.bias[both] if k else self.target
         runs = k and self.at[-1] - self.at[0] + 1 == k
-        span = slice(self.at[0], self.at[-1] + 1) if runs else None
-        self.block = (span, span) if span else (self.at[:, None], self.at[None, :])
+        # Years that follow each other are a view of the path, which is quicker to reach.
+        self.span: Any = slice(self.at[0], self.at[-1] + 1) if runs else self.at
+        self.block = (self.span, self.span) if runs else (self.at[:, None], self.at[None, :])
 
     def scales(self, z: Array) -> dict[str, Array]:
         """Scales from standard normals (…, used); those that nothing depends on are left at their medians."""
@@ -255,106 +265,102 @@ class Model:
         is a quadratic form in (path, level, 1), so second moments of the path are all it takes.
         """
         t, prior, u, k = self.t, self.prior, self.used.size, self.at.size
-        walkers = len(q)
+        walkers, named, nu = len(q), self.used.size + self.loads, self.prior.freedom / 2
         z, loading, ell = self.parted(q)
-        s = self.scales(z)
-        phi, sigma = s["phi"][:, None], s["sigma"][:, None]
-        drift = 1 - phi
-        weight = np.exp(-ell) / (sigma * self.design.restless[1:]) ** 2
-        tau2 = s["tau_un"] ** 2
-        nu = prior.freedom / 2
-        log = (
-            0.5 * np.log(weight).sum(1) - 0.5 * (q[:, : u + self.loads] ** 2).sum(1) - nu * (ell + np.exp(-ell)).sum(1)
-        )
+        whole = np.zeros((walkers, len(NAMES)))
+        whole[:, self.used] = z
+        values, moves = _scaled(whole, prior)
+        s = dict(zip(NAMES, values.T, strict=True))
+        phi, sigma, tau2, doubt2 = s["phi"][:, None], s["sigma"][:, None], s["tau_un"] ** 2, s["tau_register"] ** 2
+        drift, calm = 1 - phi, np.exp(-ell)
+        weight = calm * self.stillness / sigma**2
+        log = -(nu + 0.5) * ell.sum(1) - nu * calm.sum(1) - (t - 1) * np.log(s["sigma"]) - 0.5 * _squares(q[:, :named])
 
-        # What everything says of (path, level): a precision and its pull.
-        precision, pull = np.zeros((walkers, t + 1, t + 1)), np.zeros((walkers, t + 1))
-        precision[:, :t, :t] = self.plain_products[:t, :t]
-        pull[:, :t] = self.plain_products[:t, t]
-        if self.national:
-            doubt = s["tau_register"][:, None, None] ** -2 * self.national_products
-            precision[:, :t, :t] += doubt[:, :t, :t]
-            pull[:, :t] += doubt[:, :t, t]
-            log -= self.national * np.log(s["tau_register"]) + 0.5 * doubt[:, t, t]
+        # What reports with errors of known shape say: products of (path, what was reported).
+        told = np.empty((walkers, t + 1, t + 1))
         if self.n:
-            share, slope = _share(s["kappa"], self.nodes)
-            log -= 0.5 * (self.n * np.log(tau2) + share @ self.log_root)
+            share, slope = _polynomials(s["kappa"], len(self.terms))
+            log -= 0.5 * (self.n * np.log(tau2) + share @ self.log_terms)
             room = self._room(walkers)
-            products = weights = np.matmul(share / tau2[:, None], self.flat, out=room.weights).reshape(
-                walkers, *self.at_nodes.shape[1:]
+            products = weights = np.matmul(share / tau2[:, None], self.terms, out=room.weights).reshape(
+                walkers, self.side, self.side
             )
             if self.loads:
                 np.multiply((loading @ self.member.T)[:, :, None], self.told, out=room.cells)
                 cells = np.subtract(self.plain, room.cells, out=room.cells)
                 pulled = np.matmul(weights, cells, out=room.pulled)
                 products = cells.transpose(0, 2, 1) @ pulled
-            precision[:, :t, :t] += products[:, :t, :t]
-            pull[:, :t] += products[:, :t, t]
-            log -= 0.5 * products[:, t, t]
+            np.add(products, self.plain_products, out=told)
+        else:
+            told[:] = self.plain_products
+        if self.national:
+            doubted = self.national_products / doubt2[:, None, None]
+            told += doubted
+            log -= 0.5 * self.national * np.log(doubt2)
+        pull = told[:, t].copy()
+        log -= 0.5 * pull[:, t]
+
+        # With the register, and with years that follow each other: a precision of (path, level), and its pull.
+        precision = told
+        precision[:, t], pull[:, t] = 0.0, 0.0
         if k:
-            root, inverse = _inverted(self.errors(s))
+            _, inverse, volume = _inverted(self.errors(s))
             drawn = inverse @ self.target
-            precision[:, self.block[0], self.block[1]] += inverse[:, :k, :k]
-            pull[:, self.at] += drawn[:, :k]
-            log -= np.log(np.diagonal(root, axis1=-2, axis2=-1)).sum(-1) + 0.5 * (drawn * self.target).sum(-1)
+            precision[:, *self.block] += inverse[:, :k, :k]
+            pull[:, self.span] += drawn[:, :k]
+            log -= volume + 0.5 * (drawn @ self.target)
         flat = precision.reshape(walkers, (t + 1) ** 2)  # diagonals are strides of it
+        pushed = phi * weight
         flat[:, :: t + 2][:, 1:t] += weight
-        flat[:, :: t + 2][:, : t - 1] += phi**2 * weight
-        flat[:, t + 1 :: t + 2][:, : t - 1] -= phi * weight  # below the diagonal; what is above is not read
+        flat[:, :: t + 2][:, : t - 1] += phi * pushed
+        flat[:, t + 1 :: t + 2][:, : t - 1] -= pushed  # below the diagonal; what is above is not read
         precision[:, 0, 0] += prior.first**-2
         precision[:, t, 1:t] -= drift * weight
-        precision[:, t, : t - 1] += phi * drift * weight
-        precision[:, t, t] = (drift**2 * weight).sum(1) + prior.level**-2
-        root, covariance = _inverted(precision)
+        precision[:, t, : t - 1] += drift * pushed
+        precision[:, t, t] = drift[:, 0] ** 2 * weight.sum(1) + prior.level**-2
+        root, covariance, volume = _inverted(precision)
         mean = (covariance @ pull[:, :, None])[:, :, 0]
-        log += 0.5 * (pull * mean).sum(1) - np.log(np.diagonal(root, axis1=-2, axis2=-1)).sum(1)
+        log += 0.5 * (pull * mean).sum(1) - volume
 
-        # Second moments of (path, level), and the gradient.
+        # Second moments of (path, level), and the gradient: an innovation's with this year, the last, and the level.
         moments = covariance + mean[:, :, None] * mean[:, None, :]
-        own = np.diagonal(moments, axis1=1, axis2=2)
-        now, before, level = own[:, 1:t], own[:, : t - 1], own[:, t : t + 1]
-        pair = np.diagonal(moments[:, 1:t, : t - 1], axis1=1, axis2=2)
-        now_level, before_level = moments[:, 1:t, t], moments[:, : t - 1, t]
-        jump = (
-            now + phi**2 * before + drift**2 * level - 2 * phi * pair - 2 * drift * now_level
-            + 2 * phi * drift * before_level
-        )  # fmt: skip
-        along = pair - now_level - phi * (before - before_level) - drift * (before_level - level)
+        flat = moments.reshape(walkers, (t + 1) ** 2)
+        own, pair = flat[:, :: t + 2], flat[:, t + 1 :: t + 2][:, : t - 1]
+        by_level = moments[:, t]
+        with_now = own[:, 1:t] - phi * pair - drift * by_level[:, 1:t]
+        with_last = pair - phi * own[:, : t - 1] - drift * by_level[:, : t - 1]
+        with_level = by_level[:, 1:t] - phi * by_level[:, : t - 1] - drift * by_level[:, t:]
+        jump = weight * (with_now - phi * with_last - drift * with_level)
         gradient = np.empty_like(q)
-        gradient[:, u + self.loads :] = 0.5 * (weight * jump - 1) - nu * (1 - np.exp(-ell))
+        gradient[:, named:] = (0.5 * jump - nu - 0.5) + nu * calm
         by_scale = np.zeros((walkers, len(NAMES)))
-        by_scale[:, 0] = (weight * along).sum(1)
-        by_scale[:, 1] = (weight * jump).sum(1) - (t - 1)
-        if self.n or self.national:
-            about = np.empty((walkers, t + 1, t + 1))  # moments of (path, −1)
-            about[:, :t, :t] = moments[:, :t, :t]
-            about[:, t, :t] = about[:, :t, t] = -mean[:, :t]
-            about[:, t, t] = 1.0
+        by_scale[:, 0] = (weight * (with_last - with_level)).sum(1)
+        by_scale[:, 1] = jump.sum(1) - (t - 1)
+        if k:
+            left = drawn - (inverse[:, :, :k] @ mean[:, self.span, None])[:, :, 0]
+            seen = inverse[:, :, :k] @ covariance[:, *self.block] @ inverse[:, :k, :]
+            seen -= inverse
+            seen += left[:, :, None] * left[:, None, :]
+            by_part = seen.reshape(walkers, -1) @ self.parts.T
+            by_scale[:, 3] = doubt2 * by_part[:, 2]
+            by_scale[:, 4] = s["tau_coverage"] ** 2 * by_part[:, 1]
+        about = moments  # from here on of (path, −1)
+        about[:, t, :t] = about[:, :t, t] = -mean[:, :t]
+        about[:, t, t] = 1.0
         if self.national:
-            by_scale[:, 3] = (doubt * about).sum((1, 2)) - self.national
+            by_scale[:, 3] += _inner(doubted, about) - self.national
         if self.n:
-            by_scale[:, 2] = (products * about).sum((1, 2)) - self.n
-            steep = slope / tau2[:, None]
+            by_scale[:, 2] = _inner(products, about) - self.n
+            left_over = about  # second moments of the cells' own errors, or of what these are made of
             if self.loads:
-                half = np.matmul(cells, about, out=room.half)
                 turned = np.matmul(pulled, about, out=room.turned)
                 by_row = np.einsum("wij,ij->wi", turned, self.told)
-                gradient[:, u : u + self.loads] = prior.loading[1] * (by_row @ self.member) - q[:, u : u + self.loads]
-                tilt = np.matmul(steep, self.flat, out=room.weights).reshape(weights.shape)
-                bent = (np.matmul(tilt, half, out=room.pulled) * cells).sum((1, 2))
-            else:
-                bent = (steep * (about.reshape(walkers, -1) @ self.flat.T)).sum(1)
-            by_scale[:, 5] = -0.5 * (bent + slope @ self.log_root)
-        if k:
-            left = np.repeat(self.target[None], walkers, 0)
-            left[:, :k] -= mean[:, self.at]
-            left = (inverse @ left[:, :, None])[:, :, 0]
-            seen = inverse[:, :, :k] @ covariance[:, self.block[0], self.block[1]] @ inverse[:, :k, :]
-            seen += left[:, :, None] * left[:, None, :] - inverse
-            by_part = seen.reshape(walkers, -1) @ self.parts.T
-            by_scale[:, 3] += s["tau_register"] ** 2 * by_part[:, 2]
-            by_scale[:, 4] = s["tau_coverage"] ** 2 * by_part[:, 1]
-        gradient[:, :u] = by_scale[:, self.used] * self._slopes(s) - z
+                gradient[:, u:named] = prior.loading[1] * (by_row @ self.member) - q[:, u:named]
+                half = np.matmul(cells, about, out=room.half)
+                left_over = np.matmul(half, cells.transpose(0, 2, 1), out=room.weights.reshape(weights.shape))
+            bent = (left_over.reshape(walkers, -1) @ self.terms.T / tau2[:, None] + self.log_terms) * slope
+            by_scale[:, 5] = -0.5 * bent.sum(1)
+        gradient[:, :u] = (by_scale * moves)[:, self.used] - z
         return log, gradient, (root, mean)
 
     def before(self, q: Array) -> tuple[Array, Array]:
@@ -377,20 +383,22 @@ class Model:
         if walkers not in self.rooms:
             n, t = self.n, self.t + 1
             self.rooms[walkers] = _Room(
-                *(np.empty((walkers, *shape)) for shape in ((self.flat.shape[1],), (n, t), (n, t), (n, t), (n, t)))
+                *(np.empty((walkers, *shape)) for shape in ((self.side**2,), (n, t), (n, t), (n, t), (n, t)))
             )
         return self.rooms[walkers]
 
-    def _slopes(self, s: Mapping[str, Array]) -> Array:
-        """How phi, kappa and the logarithms of the other scales move with their normals (chain, used)."""
-        out = np.repeat(_normals(self.prior)[1][None], s["phi"].size, 0)
-        for name in SHARES:
-            out[:, NAMES.index(name)] *= s[name] * (1 - s[name])
-        return out[:, self.used]
+
+def _squares(x: Array) -> Array:
+    return np.asarray(np.einsum("wi,wi->w", x, x))
 
 
-def _inverted(positive: Array) -> tuple[Array, Array]:
-    """Lower roots and inverses of positive matrices (…, n, n), of which the lower half is read."""
+def _inner(a: Array, b: Array) -> Array:
+    return np.asarray(np.einsum("wij,wij->w", a, b))
+
+
+def _inverted(positive: Array) -> tuple[Array, Array, Array]:
+    """Lower roots, inverses and logarithms of the roots' determinants of positive matrices (…, n, n), of which the
+    lower half is read."""
     root, inverse = np.empty_like(positive), np.empty_like(positive)
     for k, one in enumerate(positive):
         lower, fault = lapack.dpotrf(one, lower=1)
@@ -400,37 +408,37 @@ def _inverted(positive: Array) -> tuple[Array, Array]:
         root[k] = lower
         half, _ = lapack.dpotri(lower, lower=1, overwrite_c=1)
         np.add(half, half.T, out=inverse[k])
-    inverse.reshape(len(inverse), -1)[:, :: inverse.shape[-1] + 1] *= 0.5
-    return root, inverse
+    diagonal = np.s_[:, :: positive.shape[-1] + 1]
+    inverse.reshape(len(inverse), -1)[diagonal] *= 0.5
+    return root, inverse, np.log(root.reshape(len(root), -1)[diagonal]).sum(1)
 
 
-def _nodes(many: int = 16) -> Array:
-    """Where the errors' inverse is worked out: Chebyshev points of log(1 + gap − kappa), in which it is smooth."""
-    low, high, cosines, _ = _angles(many)
-    return np.asarray(1 + _GAP - np.exp(low + (high - low) * (cosines + 1) / 2))
+def _nodes(many: int = 16) -> tuple[Array, Array]:
+    """Where the errors' inverse is worked out, and what makes terms of polynomials (term, node) of its values there.
+
+    Chebyshev's, of log(1 + gap − kappa), in which it is smooth (Trefethen 2013, Approximation Theory, ch. 3–4).
+    """
+    low, high = _ends()
+    angle = np.pi * (np.arange(many) + 0.5) / many
+    terms = 2 / many * np.cos(np.arange(many)[:, None] * angle)
+    terms[0] /= 2
+    return np.asarray(1 + _GAP - np.exp(low + (high - low) * (np.cos(angle) + 1) / 2)), terms
 
 
-def _share(kappa: Array, nodes: Array) -> tuple[Array, Array]:
-    """Weights of the nodes at each kappa, and their slopes: the barycentric formula (Berrut and Trefethen 2004)."""
-    many = nodes.size
+def _polynomials(kappa: Array, many: int) -> tuple[Array, Array]:
+    """The polynomials at each kappa (kappa, term), and their slopes."""
     if many == 1:
         return np.ones((kappa.size, 1)), np.zeros((kappa.size, 1))
-    low, high, cosines, pulls = _angles(many)
-    apart = ((np.log(1 + _GAP - kappa) - low) / (high - low) * 2 - 1)[:, None] - cosines
-    apart[np.abs(apart) < 1e-9] = 1e-9
-    share = pulls / apart
-    share /= share.sum(1, keepdims=True)
-    slope = share * ((share / apart).sum(1, keepdims=True) - 1 / apart)
-    return share, slope * (-2 / (high - low) / (1 + _GAP - kappa))[:, None]
+    low, high = _ends()
+    term, left = np.arange(many), 1 + _GAP - kappa
+    x = np.clip((np.log(left) - low) / (high - low) * 2 - 1, -1 + 1e-12, 1 - 1e-12)
+    angle = np.arccos(x)[:, None] * term
+    return np.cos(angle), term * np.sin(angle) * (-2 / (high - low) / left / np.sqrt(1 - x**2))[:, None]
 
 
-@cache
-def _angles(many: int) -> tuple[float, float, Array, Array]:
-    """Ends of log(1 + gap − kappa), Chebyshev points between −1 and 1, and their barycentric weights."""
-    low, high = float(np.log(1 + _GAP - KINSHIP[1])), float(np.log(1 + _GAP - KINSHIP[0]))
-    angle: Array = np.pi * (np.arange(many) + 0.5) / many
-    signs = np.where(np.arange(many) % 2, -1.0, 1.0)
-    return low, high, np.cos(angle), signs * np.sin(angle)
+def _ends() -> tuple[float, float]:
+    """Between which log(1 + gap − kappa) lies."""
+    return float(np.log(1 + _GAP - KINSHIP[1])), float(np.log(1 + _GAP - KINSHIP[0]))
 
 
 def _root(design: Design, kappa: float, rho: float) -> Array:

@@ -142,7 +142,7 @@ def _run(
             return found
         wells = fitted(np.concatenate(places), named)
         more = 1.15 * ess_above / max(found.ess_min, 1.0)
-        if 2 * found.ess_min < ess_above and most - spent >= draws:
+        if 5 * found.ess_min < ess_above and most - spent >= draws:
             places, paths, accepted = [], [], 0.0
             wanted = min(most - spent, int(draws * float(np.clip(more, 1.0, 1.5))))
         else:

@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from datetime import date
 from itertools import permutations
 from types import SimpleNamespace
 
@@ -9,19 +10,22 @@ import pytest
 
 from keruen import contract, kept
 from keruen.adding import add
+from keruen.disagreement import revisions
 from keruen.errors import ConceptError, Incomparable, KeruenError, ModelError, NoEvidence, NotConverged, VocabularyError
 from keruen.estimators import path_sampler
 from keruen.estimators.path import Design, Model, Prior, Reports, simulate
 from keruen.estimators.path_sampler import sample
 from keruen.path_calibration import calibrate, calibration
 from keruen.path_closed import closed, imbalance
-from keruen.path_design import Asked, designed
+from keruen.path_design import Asked, _sizes, designed
+from keruen.places import places as all_places
 from keruen.reconcile import VARIATIONS, claims_from_series, reconcile, sensitivity
 from keruen.store import evidence
 from keruen.tipping import outlier, tipping
 from keruen.tipping_world import world
 
 BALANCE = evidence("KAZ", "net_migration", release="bns-taldau").sort("start")
+EUROPE = [c for c, p in all_places().items() if p.region == "Europe" and p.kind == "country"]
 YEARS = [d.year for d in BALANCE["start"]]
 REGISTER = BALANCE["value"].to_list()
 QUICK = {"draws": 60, "ess": 20}
@@ -158,6 +162,27 @@ def test_reconcile__one_perfect_source_is_the_posterior(exact):
     assert t.p_turned_back == 1.0
     assert [x["year"] for x in t.turns if x["direction"] == "up" and x["unconfirmed"]] == [2023]
     assert (exact.denominator_basis, exact.prior_only) == ("known", False)
+
+
+def test_sizes__figures_carried_over_are_no_revisions():
+    day = date(2019, 6, 17)
+    moves = revisions("net_migration", family="un-wpp", place=EUROPE, as_of=day).moves.filter(
+        (pl.col("pair") == "to the newest")
+        & (pl.col("start") >= date(1985, 1, 1))
+        & ((pl.col("end") - pl.col("start")).dt.total_days() > 366)
+        & (pl.col("lag") >= 0)
+        & ~pl.col("projection")
+    )
+
+    def typical(some):
+        own, all_ = (np.quantile(x["change_rate"].abs(), 0.68) for x in (some.filter(pl.col("place") == "POL"), some))
+        return (own**2 * all_) ** (1 / 3)  # the place counts twice
+
+    changed = moves.filter(pl.col("after") != pl.col("before"))
+    found, _, why = _sizes("POL", day, 38e6)
+    assert found == pytest.approx(typical(changed), rel=1e-3)
+    assert found > 1.2 * typical(moves)
+    assert f"{changed.height} of Europe" in why
 
 
 def test_reconcile__no_claims_is_the_prior_and_says_so():

@@ -272,7 +272,10 @@ def _residents(rows: pl.DataFrame) -> pl.DataFrame:
 
 @lru_cache(maxsize=64)
 def _revised(region: str, as_of: date | None, stamp: str) -> pl.DataFrame:
-    """Revisions of estimates since 1985, of the places of a region: the statistics behind the size of an error."""
+    """Revisions of estimates since 1985, of the places of a region: the statistics behind the size of an error.
+
+    A figure that was carried over tells nothing of how far apart two estimates lie, as it is no second one.
+    """
     codes = [c for c, p in all_places().items() if p.region == region and p.kind == "country"]
     claims = store.evidence(codes, "net_migration", stream="all", sex="all", since=1985, as_of=as_of)
     claims = claims.filter((pl.col("status") != "projection") & (pl.col("start").dt.year() >= 1985))
@@ -284,6 +287,7 @@ def _revised(region: str, as_of: date | None, stamp: str) -> pl.DataFrame:
         (pl.col("pair") == "to the newest")
         & ((pl.col("end") - pl.col("start")).dt.total_days() > 366)
         & (pl.col("lag") >= 0)
+        & ~pl.col("carried")
     ).select("place", "lag", "change_rate", "change", "start")
 
 

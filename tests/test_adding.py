@@ -39,6 +39,15 @@ def test_add__own_figures_obey_their_day(one):
     assert store.evidence("KAZ", "net_migration", as_of="2018-05")["own"].any()
 
 
+def test_added__prints_what_it_did(home, tmp_path):
+    path = csv(tmp_path, "births,KAZ,2017-01-01,2018-01-01,5,Book,\nbirths,KAZ,2018-01-01,2019-01-01,6,Book,\n")
+    first = add(path)
+    assert repr(first).startswith(f"2 rows added as batch {first.batch}, 0 there already")
+    assert repr(add(path)).startswith("0 rows added, 2 there already")
+    assert len(repr(first)) < 400
+    assert first.ids[0] not in repr(first)
+
+
 def test_add__twice_adds_nothing(home, tmp_path):
     path = csv(tmp_path, "births,KAZ,2017-01-01,2018-01-01,5,Book,\nbirths,KAZ,2018-01-01,2019-01-01,6,Book,\n")
     first, again = add(path), add(path)

@@ -68,3 +68,10 @@ def test_systems__are_rows_of_data():
         assert all(p.kind == "country" for p in system(key))
     with pytest.raises(UnknownPlace, match="central-asia"):
         system("central-asa")
+
+
+def test_place__prints_short_alone_and_in_a_list():
+    assert repr(place("KAZ")) == "Kazakhstan (KAZ, country, Central Asia)"
+    assert repr(place("SUN")) == "Soviet Union (SUN, historical, until 1991)"
+    assert all(f"{p.name} ({p.code}, {p.kind}" in repr(p) for p in places().values())
+    assert len(repr(system("eurasia"))) < 400

@@ -51,6 +51,14 @@ class Added:
     ids: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        batch = "" if self.batch is None else f" as batch {self.batch}"
+        told = f"; {len(self.notes)} note{'s' * (len(self.notes) != 1)} on how they were read" if self.notes else ""
+        return (
+            f"{self.added:,} row{'s' * (self.added != 1)} added{batch}, {self.already:,} there already{told}."
+            " See ids, notes."
+        )
+
 
 def add(
     table: Any,

@@ -40,6 +40,11 @@ class Place:
     until: int | None
     successors: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        where = self.subregion or self.region
+        ended = f"until {self.until}" if self.until else ""
+        return f"{self.name} ({', '.join(filter(None, (self.code, self.kind, where, ended)))})"
+
 
 def _number(text: str) -> int | None:
     return int(text) if text else None

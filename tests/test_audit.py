@@ -280,6 +280,51 @@ def witness(holds, lineage="a"):
     return Side(lineage, lineage, holds, 1.0, "", [], ("x",), ("r",), None, False)
 
 
+def test_article__prints_its_counts_in_a_line_and_as_a_table(article):
+    told = repr(article)
+    words = [r.now.verdict for r in article.rows]
+    for word in WORDS:
+        assert f"{words.count(word)} {word}" in told
+    other = len([r for r in article.rows if r.then.verdict != r.now.verdict])
+    assert told.startswith('52 statements of "Kazakhstan is Central Asia\'s migration outlier": ')
+    assert f"{other} had another verdict as of 2018-05-03" in told
+    assert len(told) < 400
+    page = replace(article, about=replace(article.about, title="<b>"))._repr_html_()
+    assert "<table" in page
+    assert "&lt;b&gt;" in page
+    assert "<b>" not in page
+
+
+def test_article__its_rows_and_verdicts_print_in_a_line(article):
+    for r in article.rows:
+        told = repr(r)
+        assert told.startswith(f'Statement {r.statement.id}, "{r.statement.text[:20]}')
+        assert f": {r.then.verdict} as of 2018-05-03" in told
+        assert f", {r.now.verdict} today" in told
+        assert len(told) < 400
+        for v in (r.then, r.now):
+            assert repr(v).lower().startswith(v.verdict)
+            assert f" It rests on {len(set(v.claims)):,} claim" in repr(v)
+            assert len(repr(v)) < 400
+            assert all(len(repr(x)) < 400 for f in v.findings for x in (f, *f.sides))
+    sure = next(r for r in article.rows if 0.1 < (r.now.probability or 0) < 0.9)
+    assert f"today (probability {'at most ' * sure.now.first.loose}{sure.now.probability:.2f})" in repr(sure)
+    page = replace(sure, statement=replace(sure.statement, text="<b>"))._repr_html_()
+    assert page.count("<tr>") == 4  # two days under names and types
+    assert "&lt;b&gt;" in page
+    assert "<b>" not in page
+
+
+def test_finding__prints_its_witnesses():
+    found = Finding(
+        CONTESTED, 0.4, sides=(witness(True), witness(False), witness(False), witness(None)), ids=("a", "b")
+    )
+    told = "Contested (probability 0.40): it holds by 1 witness, not by 2, and 1 leave it open; 2 claims."
+    assert repr(found).startswith(told)
+    assert repr(witness(False, "b")).startswith("By b it does not hold: 1 claim.")
+    assert ", known since 2018-05-03." in repr(replace(witness(True), known=date(2018, 5, 3)))
+
+
 @pytest.mark.parametrize(
     ("holds", "p", "verdict"),
     [

@@ -1,5 +1,7 @@
 """Statements as data: what is read, and everything that is wrong told at once, with line and remedy."""
 
+from dataclasses import replace
+
 import pytest
 
 from keruen.errors import FaultyStatements, KeruenError, UnreadableSource, VocabularyError
@@ -31,6 +33,21 @@ def faults(text: str) -> list[str]:
     with pytest.raises(FaultyStatements) as told:
         parsed(text, "mine.toml")
     return told.value.faults
+
+
+def test_statements__print_in_a_line_and_as_a_table():
+    found = parsed(GOOD, "mine.toml")
+    (one,) = found.statements
+    assert repr(found) == '1 statement of "A set" (A paper, 2018-05-03). See statements, note, url.'
+    assert repr(one).startswith('Statement 1, level: "More came than left." It has 1 test (sign).')
+    assert "It has no test." in repr(replace(one, tests=()))
+    page = replace(found, title="<b>", statements=(replace(one, text="<i>"),))._repr_html_()
+    assert "<table" in page
+    assert "&lt;b&gt;" in page
+    assert "&lt;i&gt;" in page
+    assert "<b>" not in page
+    assert len(repr(replace(found, title="long " * 99, author="long " * 99))) < 400
+    assert all(len(repr(s)) < 400 for s in statements("eurasianet-2018").statements)
 
 
 def test_parsed__fills_what_a_test_needs():

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
+from html import escape
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import polars as pl
@@ -78,6 +80,14 @@ class Verdict:
     beside: tuple[tuple[str, Finding], ...] = ()
     strict: Verdict | None = None
 
+    def __repr__(self) -> str:
+        said = shorten(self.headline, 150, placeholder=" …")
+        return (
+            f"{_on_its_day(self).capitalize()}: {said} It rests on {len(self.claims):,}"
+            f" claim{'s' * (len(self.claims) != 1)} of {len(self.releases)}"
+            f" release{'s' * (len(self.releases) != 1)}. See headline, findings, claims, releases."
+        )
+
     @property
     def findings(self) -> list[Finding]:
         """All that was found."""
@@ -123,6 +133,21 @@ class Row:
     turns: tuple[Turn, ...]
     newer: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        said = shorten(self.statement.text, 120, placeholder=" …")
+        return (
+            f'Statement {self.statement.id}, "{said}": {_on_its_day(self.then)}, {_on_its_day(self.now)}.'
+            " See then, now, turns, newer, statement."
+        )
+
+    def _repr_html_(self) -> str:
+        days = [(str(v.as_of or "today"), v.verdict, v.probability, v.headline) for v in (self.then, self.now)]
+        table = pl.DataFrame(
+            days, schema={"day": pl.String, "verdict": pl.String, "probability": pl.Float64, "because": pl.String},
+            orient="row",
+        )  # fmt: skip
+        return f"<p>{escape(repr(self))}</p>{table._repr_html_()}"
+
 
 @dataclass(frozen=True, slots=True)
 class Audit:
@@ -141,6 +166,18 @@ class Audit:
     about: Statements
     as_of: date | None
     rows: tuple[Row, ...]
+
+    def __repr__(self) -> str:
+        words = ", ".join(f"{n} {word}" for word, n in self.counts.items() if n) or "none"
+        other = sum(r.then.verdict != r.now.verdict for r in self.rows)
+        title = shorten(self.about.title, 80, placeholder=" …")
+        return (
+            f'{len(self.rows)} statement{"s" * (len(self.rows) != 1)} of "{title}": {words} {_day_told(self.as_of)};'
+            f" {other} had another verdict {_day_told(self.about.date)}, the day of the set. See row(), rows, counts."
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{table(self)._repr_html_()}"
 
     @property
     def counts(self) -> dict[str, int]:
@@ -161,6 +198,14 @@ class Audit:
         raise ConceptError(
             f"{self.about.name} has no statement {key!r}; it has {', '.join(r.statement.id for r in self.rows)}."
         )
+
+
+def _day_told(day_: date | None) -> str:
+    return "today" if day_ is None else f"as of {day_}"
+
+
+def _on_its_day(v: Verdict) -> str:
+    return f"{v.verdict} {_day_told(v.as_of)}" + ("" if v.probability is None else f" (probability {_p(v)})")
 
 
 def _counts(words: Iterable[str]) -> dict[str, int]:

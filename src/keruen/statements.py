@@ -12,9 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
+from html import escape
 from importlib.resources import files
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
+
+import polars as pl
 
 from keruen import store
 from keruen.errors import BadDate, FaultyStatements, KeruenError, UnreadableSource, VocabularyError
@@ -217,6 +221,15 @@ class Statement:
     because: str
     line: int
 
+    def __repr__(self) -> str:
+        kinds = ", ".join(dict.fromkeys(t.kind for t in self.tests))
+        many = len(self.tests)
+        told = f"{many} test{'s' * (many != 1)} ({kinds})" if many else "no test"
+        return (
+            f'Statement {self.id}, {self.type}: "{shorten(self.text, 150, placeholder=" …")}" It has {told}.'
+            " See tests, tolerance, would_settle, because."
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Statements:
@@ -230,6 +243,19 @@ class Statements:
     url: str
     note: str
     statements: tuple[Statement, ...]
+
+    def __repr__(self) -> str:
+        many = len(self.statements)
+        said = ", ".join(filter(None, (self.author, self.outlet)))
+        return (
+            f'{many} statement{"s" * (many != 1)} of "{shorten(self.title, 100, placeholder=" …")}"'
+            f" ({shorten(said, 80, placeholder=' …')}, {self.date}). See statements, note, url."
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [(s.id, s.type, s.text) for s in self.statements]
+        table = pl.DataFrame(rows, schema=["id", "type", "text"], orient="row")
+        return f"<p>{escape(repr(self))}</p>{table._repr_html_()}"
 
 
 # ---------------------------------------------------------------- where sets are found

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,14 @@ class Side:
     lag: bool
     points: tuple[tuple[Any, float], ...] = ()
 
+    def __repr__(self) -> str:
+        word = {True: "it holds", False: "it does not hold", None: "it is open"}[self.holds]
+        known = "" if self.known is None else f", known since {self.known}"
+        return (
+            f"By {shorten(self.name, 150, placeholder=' …')} {word}: {len(self.ids):,}"
+            f" claim{'s' * (len(self.ids) != 1)}{known}. See says, value, unit, ids."
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -118,6 +127,15 @@ class Finding:
     releases: tuple[str, ...] = ()
     lag: bool = False
     pictures: tuple[dict[str, Any], ...] = ()
+
+    def __repr__(self) -> str:
+        p = "" if self.probability is None else f" (probability {self.probability:.2f})"
+        votes = [s.holds for s in self.sides]
+        yes, no, open_ = (votes.count(v) for v in (True, False, None))
+        return (
+            f"{self.verdict.capitalize()}{p}: it holds by {yes} witness{'es' * (yes != 1)}, not by {no}, and {open_}"
+            f" leave it open; {len(self.ids):,} claim{'s' * (len(self.ids) != 1)}. See sides, says, lacking, ids."
+        )
 
     @property
     def loose(self) -> bool:

@@ -172,6 +172,16 @@ def test_run__processes_give_the_same_draws(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
+def test_draws__print_where_they_lie(tmp_path):
+    one = run([world(), world((2015, 2020))], WIDE, draws=4, seed=7)
+    told = repr(one)
+    assert told.startswith("4 draws of flows of un-ims-2020 2010-2015, un-ims-2020 2015-2020; seed 7, in memory.")
+    assert len(told) < 400
+    assert "in the folder kept.zarr." in repr(run([world()], WIDE, draws=2, to=tmp_path / "kept.zarr"))
+    assert "un-ims-2020 2010-2015 and 3 more;" in repr(run([world()] * 7, WIDE, draws=1))
+    assert " (male, female): " in repr(world())
+
+
 def test_run__an_active_dask_client_gives_the_same_draws():
     distributed = pytest.importorskip("distributed")
     with (

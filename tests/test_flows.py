@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -283,6 +284,43 @@ def test_flows__a_distance_prior_is_honoured():
     pick = {"origin": "DEU", "destination": "AUT"}
     assert near.cube["value"].sel(pick).item() > 500 + plain.cube["value"].sel(pick).item()
     assert near.certificate["margins_met_to"] < 0.01
+
+
+def test_flows__print_who_moved_and_the_largest_corridor():
+    found = flows(claims=figures(), method="minimisation_closed")
+    table = found.cube["value"].values[0, 0, 0] * (1 - np.eye(3))
+    o, d = np.unravel_index(table.argmax(), table.shape)
+    told = repr(found)
+    assert f"Flows between 3 places in 2010-2015, minimisation_closed: {table.sum():,.0f} people moved (un-i" in told
+    assert f"Largest by un-ims-2020: {PLACES[o]} to {PLACES[d]} {table.max():,.0f}." in told
+    assert len(told) < 400
+    page = found._repr_html_()
+    assert "<table" in page
+    assert "<td>&quot;RUS&quot;</td>" in page
+    assert "&lt;b&gt;" in replace(found, cube=found.cube.assign_attrs(method="<b>"))._repr_html_()
+
+
+def test_flows__print_every_edition_the_sexes_and_the_last_period(world):
+    totals = [float(v.sum() - np.diag(v).sum()) for v in np.nan_to_num(world.cube["value"].values[:, 0, 0])]
+    assert f"{totals[0]:,.0f} people moved (un-ims-2020) to {totals[1]:,.0f} (un-ims-2024)" in repr(world)
+    assert len(repr(world)) < 400
+    one = flows(release="un-ims-2020", sex=["male", "female"], method="minimisation_closed")
+    table = one.cube["value"].values[0, -1].sum(0)
+    told = repr(one)
+    assert (
+        f"in 2015-2020, the last of 6 periods, minimisation_closed (male and female): {np.nansum(table) - np.trace(table):,.0f} "
+        in told
+    )
+
+
+def test_account__prints_its_people():
+    (found,) = accounts("un-ims-2020", [DAYS], claims=figures(births=(30, 20, 10), deaths=(3, 2, 1)))
+    told = repr(found)
+    assert told.startswith(f"un-ims-2020, 2010-07-01 to 2015-07-01, 3 places: {sum(PEOPLE[DAYS[0]]):,} people, then")
+    assert f"{sum(PEOPLE[DAYS[1]]):,}; 60 births and 6 deaths by un-wpp-2019." in told
+    assert len(told) < 400
+    assert "<table" in found._repr_html_()
+    assert "&lt;b&gt;" in replace(found, vital="<b>")._repr_html_()
 
 
 def test_corridor_rows__range_of_editions(world):

@@ -482,6 +482,14 @@ class Draws:
     seed: int
     kept: _Memory | _Folder
 
+    def __repr__(self) -> str:
+        spans = [f"{a.release} {a.start.year}-{a.end.year}" for a in self.accounts]
+        of = ", ".join(spans[:4]) + (f" and {len(spans) - 4} more" if len(spans) > 4 else "")
+        where = f"in the folder {self.kept.path.name}" if isinstance(self.kept, _Folder) else "in memory"
+        return (
+            f"{self.draws:,} draws of flows of {of}; seed {self.seed}, {where}. See quantiles(), corridor(), accounts."
+        )
+
     def quantiles(self, account: int, rows: int | None = None) -> Array:
         """(quantile, sex, origin, destination) of one account, quantiles as in ``QUANTILES``, some rows at a time."""
         one = self.accounts[account]

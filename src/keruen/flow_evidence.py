@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from html import escape
 from itertools import pairwise
 from typing import Any
 
@@ -111,6 +112,20 @@ class Account:
     deaths: Array
     rules: pl.DataFrame
     sources: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        kept = [list(self.sexes).index("all")] if "all" in self.sexes else list(range(len(self.sexes)))
+        parts = (self.stock_start, self.stock_end, self.births, self.deaths)
+        start, end, born, died = (float(a[kept].sum()) for a in parts)
+        who = "" if "all" in self.sexes else f" ({', '.join(self.sexes)})"
+        return (
+            f"{self.release}, {self.start} to {self.end}, {len(self.places)} places{who}: {start:,.0f} people, then"
+            f" {end:,.0f}; {born:,.0f} births and {died:,.0f} deaths by {self.vital}."
+            " See stock_start, stock_end, births, deaths, rules."
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.rules._repr_html_()}"
 
 
 _RULE_SCHEMA: dict[str, type[pl.DataType]] = {

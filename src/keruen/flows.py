@@ -7,8 +7,9 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import date
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,35 @@ class WorldFlows:
     rules: pl.DataFrame
     certificate: dict[str, Any]
     sources: tuple[str, ...]
-    draws: Draws | None = field(default=None, repr=False)
+    draws: Draws | None = None
+
+    def __repr__(self) -> str:
+        last = self.cube.isel(period=-1)
+        sexes = ["all"] if "all" in last["sex"] else [str(s) for s in last["sex"].values]
+        moved = last["value"].sel(sex=sexes).sum("sex", skipna=False)
+        moved = moved.where(moved["origin"] != moved["destination"]).dropna("release", how="all")
+        totals, editions = moved.sum(("origin", "destination")).values, [str(r) for r in moved["release"].values]
+        low, high = int(totals.argmin()), int(totals.argmax())
+        told = f"{totals[low]:,.0f} people moved ({editions[low]})"
+        told += f" to {totals[high]:,.0f} ({editions[high]})" if len(editions) > 1 else ""
+        newest = moved.isel(release=-1)
+        top = newest.isel(newest.argmax(("origin", "destination")))
+        largest = f"{top['origin'].item()} to {top['destination'].item()} {top.item():,.0f}"
+        if "low80" in last and len(sexes) == 1:
+            same = last.sel({n: top[n] for n in ("release", "origin", "destination")}).sel(sex=sexes[0])
+            largest += f" (80% {same['low80'].item():,.0f} to {same['high80'].item():,.0f})"
+        many = self.cube.sizes["period"]
+        which = last["period"].item() + (f", the last of {many} periods" if many > 1 else "")
+        who = "" if sexes == ["all"] else f" ({' and '.join(sexes)})"
+        return (
+            f"Flows between {moved.sizes['origin']} places in {which}, {self.cube.attrs['method']}{who}: {told}."
+            f" Largest by {editions[-1]}: {largest}. See rows(), rules, certificate, cube."
+        )
+
+    def _repr_html_(self) -> str:
+        last = replace(self, cube=self.cube.isel(period=[-1]))
+        table = last.rows().sort("value", descending=True).head(10)
+        return f"<p>{escape(repr(self))}</p>{table._repr_html_()}"
 
     def rows(
         self, place: str | None = None, *, origin: str | None = None, destination: str | None = None

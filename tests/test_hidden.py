@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -35,6 +36,17 @@ def test_repeat_counts__dutch_police_1995(method, value):
     assert found.low95 < value < found.high95
     assert found.draws.shape == (1,)
     assert found.diagnostics["observed"] == 1880
+
+
+def test_hidden__prints_a_bound_as_a_bound():
+    found = repeat_counts(TIMES, POLICE, method="chao")
+    told = repr(found)
+    lead = {"estimate": "About", "lower": "At least", "upper": "At most"}[found.bound]
+    assert told.startswith(f"{lead} 9,274 people by chao (95% {found.low95:,.0f} to {found.high95:,.0f}; ")
+    assert f" {len(found.warnings)} warning" in told
+    assert len(told) < 400
+    for bound, word in (("estimate", "About"), ("lower", "At least"), ("upper", "At most")):
+        assert repr(replace(found, bound=bound)).startswith(f"{word} 9,274 people")
 
 
 def test_repeat_counts__one_row_a_person():

@@ -14,7 +14,7 @@ from keruen import labour_model
 from keruen.errors import KeruenError, ModelError, NoEvidence
 from keruen.labour import ASSUMPTION, anchors, labour, probability, regimes, sentences, told
 from keruen.labour_model import Anchor, Design, Regime, account, fit, parameters, predicted, simulate
-from keruen.posterior import diagnose, rank, uniformity
+from keruen.posterior import diagnose, interval, rank, uniformity
 
 AMNESTY = Regime("amnesty", "amnesty", date(2006, 8, 1), date(2007, 1, 1), 3)
 PERMITS = Regime("permits", "permit", date(2014, 2, 1))
@@ -312,6 +312,35 @@ def test_labour__interface(answer):
     assert {u["measure"] for u in plain["unused"]} == {"labour_quota"}
     assert plain["most_influential_anchor"] is not None
     assert all(e["needs"] for e in plain["not_supported"])
+
+
+def test_labour__prints_in_a_line_and_as_a_table(answer):
+    low, middle, high = (f"{float(f'{float(x):.2g}'):,.0f}" for x in interval(answer.cube["labour"].sel(year=2024)))
+    few, ratio, lot = (f"{float(x):.1f}" for x in interval(answer.cube["ratio"].sel(year=2024)))
+    told = repr(answer)
+    assert told.startswith(
+        f"Labour migrants in Kazakhstan in 2024: {middle} (80% {low} to {high}), {ratio} unregistered"
+    )
+    assert f"for each registered ({few} to {lot}); {answer.cube.sizes['draw']:,} draws from 6 figures" in told
+    assert len(told) < 400
+    assert "<table" in answer._repr_html_()
+    there = replace(answer, place="ATG", counterpart="BIH", as_of=date(2018, 5, 3))
+    assert "Antigua &amp; Barbuda from Bosnia &amp; Herzegovina in 2018, as of 2018-05-03" in there._repr_html_()
+    blind = replace(answer, design=replace(answer.design, anchors=()))
+    registered = float(answer.cube["labour_registered"].sel(year=2024).median())
+    assert f" in 2024: {float(f'{registered:.2g}'):,.0f} registered (80% " in repr(blind)
+    assert "no figure counts the unregistered" in repr(blind)
+
+
+def test_labour__its_anchors_and_design_print_in_a_line(answer):
+    (trial,) = answer.statements
+    told = repr(trial)
+    assert told.startswith("labour_migrants 2017-01-01: total 2,000,000 in 2017, error of the logarithm 0.5, on trial")
+    assert len(told) < 400
+    share = replace(anchor("a share", "share", 2010, 0.25, 0.4, because="told " * 99), years=((2010, 0.5), (2011, 0.5)))
+    assert "share 25% in 2010-2011, error of the log-odds 0.4, because told" in repr(share)
+    assert len(repr(share)) < 400
+    assert repr(answer.design).startswith("Account of labour migrants, 2000-2024: 6 anchors, 2 rules of status.")
 
 
 def test_fan__shows_anchors_bounds_and_the_statement_apart(answer):

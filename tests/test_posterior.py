@@ -122,6 +122,20 @@ def test_diagnose__refuses_with_the_remedy():
         rhat(np.ones((2, 2)))
 
 
+def test_diagnosis__prints_the_worst():
+    rng = np.random.default_rng(0)
+    found = diagnose({"a": rng.normal(size=(4, 500)), "b": rng.normal(size=(4, 500, 3))})
+    name, rhat_, *_ = max(found.table, key=lambda row: row[1])
+    bulk, tail = min(row[2] for row in found.table), min(row[3] for row in found.table)
+    told = repr(found)
+    assert told.startswith(
+        f"4 chains of 500 draws, 4 quantities: R-hat at most {rhat_:.3f} ({name}), effective draws at"
+    )
+    assert f"at least {bulk:,.0f} (" in told
+    assert f"in the tails {tail:,.0f} (" in told
+    assert len(told) < 400
+
+
 def test_interval__holds_its_mass():
     low, median, high = interval(np.random.default_rng(0).normal(size=(50_000, 2)), 0.8)
     assert np.allclose([low, median, high], [[-1.2816] * 2, [0] * 2, [1.2816] * 2], atol=0.03)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
+from html import escape
 from importlib.resources import files
 from typing import Any
 
@@ -99,6 +100,31 @@ class Labour:
     statements: tuple[Anchor, ...]
     z: Array
     sources: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        years = [int(y) for y in self.cube["year"].values]
+        year = max((y for y in years if self.as_of is None or y <= self.as_of.year), default=years[0])
+        last = self.cube.sel(year=year)
+        where = one_place(self.place).name + (f" from {one_place(self.counterpart).name}" if self.counterpart else "")
+        day_told = "" if self.as_of is None else f", as of {self.as_of}"
+        which = "labour" if self.unregistered_seen else "labour_registered"
+        low, middle, high = (_round(float(x)) for x in interval(last[which].values))
+        if self.unregistered_seen:
+            few, ratio, lot = (float(x) for x in interval(last["ratio"].values))
+            told = (
+                f"{middle} (80% {low} to {high}), {ratio:.1f} unregistered for each registered ({few:.1f} to {lot:.1f})"
+            )
+        else:
+            told = f"{middle} registered (80% {low} to {high}); no figure counts the unregistered"
+        many = len(self.design.anchors)
+        return (
+            f"Labour migrants in {where} in {year}{day_told}: {told}; {last.sizes['draw']:,} draws from {many}"
+            f" figure{'s' * (many != 1)} (R-hat at most {self.diagnosis.rhat:.3f})."
+            " See cube, anchors, estimators, parameters, diagnosis."
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{table(self)._repr_html_()}"
 
     @property
     def unregistered_seen(self) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
+from textwrap import shorten
 from typing import Any, Literal
 
 import numpy as np
@@ -82,6 +83,15 @@ class Anchor:
     low: float | None = None
     high: float | None = None
 
+    def __repr__(self) -> str:
+        first, last = self.years[0][0], self.years[-1][0]
+        when = f"{first}" if first == last else f"{first}-{last}"
+        value = f"{self.value:.0%}" if self.of == "share" else f"{self.value:,.0f}"
+        scale = "log-odds" if self.of == "share" else "logarithm"
+        trial = ", on trial" if self.tested else ""
+        why = f", because {shorten(self.because, 150, placeholder=' …')}" if self.because else ""
+        return f"{self.key}: {self.of} {value} in {when}, error of the {scale} {self.sd:g}{trial}{why}"
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -108,6 +118,13 @@ class Design:
     regimes: tuple[Regime, ...]
     anchors: tuple[Anchor, ...]
     scale: float
+
+    def __repr__(self) -> str:
+        rules = f", {len(self.regimes)} rule{'s' * (len(self.regimes) != 1)} of status" if self.regimes else ""
+        return (
+            f"Account of labour migrants, {self.years[0]}-{self.years[-1]}: {len(self.anchors)}"
+            f" anchor{'s' * (len(self.anchors) != 1)}{rules}. See anchors, regimes, scale."
+        )
 
 
 def _share(centre: float) -> float:

@@ -190,6 +190,14 @@ class Diagnosis:
     chains: int
     table: tuple[tuple[str, float, float, float], ...]
 
+    def __repr__(self) -> str:
+        high, bulk, tail = self.worst
+        return (
+            f"{self.chains} chains of {self.draws:,} draws, {len(self.table)} quantities: R-hat at most {self.rhat:.3f}"
+            f" ({high}), effective draws at least {self.ess_bulk:,.0f} ({bulk}) and in the tails {self.ess_tail:,.0f}"
+            f" ({tail}). See table."
+        )
+
 
 def diagnose(
     quantities: Mapping[str, Any],

@@ -69,6 +69,14 @@ class Hidden:
     warnings: tuple[str, ...] = ()
     diagnostics: dict[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        lead = {"lower": "At least", "upper": "At most"}.get(self.bound, "About")
+        doubt = f" {len(self.warnings)} warning{'s' * (len(self.warnings) != 1)}." if self.warnings else ""
+        return (
+            f"{lead} {self.value:,.0f} people by {self.method} (95% {self.low95:,.0f} to {self.high95:,.0f};"
+            f" {self.interval}).{doubt} See assumptions, warnings, diagnostics, draws."
+        )
+
 
 def told(found: Hidden) -> dict[str, Any]:
     """An estimate as plain values, without its draws.

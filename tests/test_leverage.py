@@ -1,5 +1,6 @@
 """Leverage: the formula's laws, a slow twin, ranks, the union's price, the network."""
 
+from dataclasses import replace
 from datetime import date
 from importlib import import_module
 from time import process_time
@@ -263,6 +264,25 @@ def test_access_price__intervals_seeded_and_lacking_inputs():
         access.Input(name="stock", value=3, low=0, high=2, unit="", because="x")
 
 
+def test_access_price__prints_the_total_and_whether_it_is_a_floor():
+    found = access.access_price("KGZ", "RUS", 2015, inputs(), rng=np.random.default_rng(1))
+    low, middle, high = np.quantile(found.draws["total"], [0.1, 0.5, 0.9]) / 1e6
+    told = repr(found)
+    assert (
+        f"to the labour market of RUS in 2015 is worth {middle:,.1f} million USD (80% {low:,.1f} to {high:,.1f})"
+        in told
+    )
+    assert f", {100 * middle / 6.7e3:.1f}% of GDP. " in told
+    assert len(told) < 400
+    assert "<table" in found._repr_html_()
+    assert "&lt;b&gt;" in replace(found, place="<b>")._repr_html_()
+    without = access.access_price("KGZ", "RUS", 2015, inputs(banned=(0, 0, 0)), rng=np.random.default_rng(1))
+    assert "; a floor, without bans." in repr(without)
+    assert repr(found.inputs[0]) == "stock: 500,000  (400,000 to 600,000), because a test"
+    assert repr(found.inputs[3]) == "exchange_rate: 61 , because a test"
+    assert len(repr(replace(found.inputs[0], because="it was told " * 99))) < 400
+
+
 # ---------------------------------------------------------------- the network
 
 
@@ -288,6 +308,19 @@ def test_network__two_blocks_are_two_communities():
     assert told["KGZ"] == 12
     assert made.reciprocity == 0
     assert (made.stability["share"] == 1).all()
+
+
+def test_network__prints_its_communities():
+    pytest.importorskip("networkx")
+    found = graph.network(money([[0, 1, 9], [0.5, 0, 3], [0, 0, 0]], ["KAZ", "KGZ", "RUS"]), seeds=3)
+    told = repr(replace(found, nodes=found.nodes.with_columns(received=pl.col("received") * 1e6)))
+    assert told.startswith(
+        f"Corridors of money between 3 places: {len(set(found.communities))} communities (modularity "
+    )
+    assert f"{1 / 13.5:.0%} of the money returned along its corridor; KAZ receives most, 10.0 million USD." in told
+    assert len(told) < 400
+    assert "<table" in found._repr_html_()
+    assert "&lt;b&gt;" in replace(found, nodes=found.nodes.with_columns(place=pl.lit("<b>")))._repr_html_()
 
 
 def test_network__negative_corridor():
@@ -331,6 +364,29 @@ def test_leverage__russia_over_its_neighbours(base):
     ranked = told.ranks.filter((told.ranks["holder"] == "RUS") & (told.ranks["over"] == "KAZ"))
     assert ranked["p_last"].item() > 0.95  # of those that report, Kazakhstan is the least vulnerable
     assert told.ids["TJK"]
+
+
+@pytest.mark.packaged
+def test_leverage__prints_the_largest_pair(base):
+    found = room.leverage(system="eurasia", base=base, draws=50)
+    top = max(found.table.to_dicts(), key=lambda r: r["gross"] or 0)
+    told = repr(found)
+    assert told.startswith(
+        f"Leverage in 2021, percent of GDP: largest of {len(found.table)} pairs {top['holder']} over"
+    )
+    assert (
+        f"{top['over']}, gross {top['gross']:.1f} (80% {top['gross_low80']:.1f} to {top['gross_high80']:.1f}), net"
+        in told
+    )
+    assert "Nobody reported what is needed for 1 more." in told
+    assert len(told) < 400
+    assert "<table" in found._repr_html_()
+    assert "&lt;b&gt;" in replace(found, table=found.table.with_columns(holder=pl.lit("<b>")))._repr_html_()
+    assert "<b>" not in replace(found, table=found.table.with_columns(holder=pl.lit("<b>")))._repr_html_()
+    assert "no pair is known" in repr(replace(found, table=found.table.clear()))
+    paid = len(set(base.inflows["place"]))
+    assert f"leverage of 2021 stands on: {len(base.stocks)} editions of the stock, remittances of {paid}" in repr(base)
+    assert len(repr(base)) < 400
 
 
 @pytest.mark.packaged

@@ -1,5 +1,7 @@
 """Pass-through: drivers, the panel, the sampler against known truth, prediction, shocks and what they refuse."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -356,6 +358,29 @@ def test_shock__past_year_tells_what_happened(data, quick):
     assert (told.rows["low80"] < told.rows["high80"]).all()
     assert (told.rows["exposure"] >= 10).all()
     assert "it changed by" in told.sentence
+
+
+def test_shock__prints_what_is_expected_and_what_happened(data, quick):
+    found = room.shock("RUS", year=2015, data=data)
+    worst = min(found.rows.to_dicts(), key=lambda r: r["change"])
+    told = repr(found)
+    assert f" in 2015: what {worst['place']} receives is expected to change by {worst['change']:.0f}% (" in told
+    assert f"; it changed by {worst['happened']:.0f}%. {len(found.rows)} receivers with 80% intervals, " in told
+    left = sum(not r["low80"] <= r["happened"] <= r["high80"] for r in found.rows.to_dicts())
+    assert f", {left} of {len(found.rows)} left theirs." in told
+    assert len(told) < 400
+    assert "<table" in found._repr_html_()
+    assert "&lt;b&gt;" in replace(found, host="<b>")._repr_html_()
+    ahead = found.rows.with_columns(pl.lit(None).alias(c) for c in ("happened", "surprising"))
+    assert "it changed by" not in repr(replace(found, rows=ahead))
+    assert "with 80% intervals. See rows" in repr(replace(found, rows=ahead))
+
+
+def test_world__prints_how_much_it_holds(data):
+    told = repr(data)
+    assert told.startswith(f"What elasticities are fitted to, {min(data.exposures)}-{max(data.exposures)}: ")
+    assert f" {len(data.panel.frame):,} yearly changes of money, {len(set(data.received['place']))} places that" in told
+    assert len(told) < 400
 
 
 def test_sentence__says_where_the_model_fails():

@@ -1,5 +1,6 @@
 """Remittances: the matrix, its laws and a slow twin; concentration; shares; the search for a share."""
 
+from dataclasses import replace
 from datetime import date
 from importlib import import_module
 from itertools import pairwise
@@ -368,6 +369,23 @@ def test_remittances__tajikistan_keeps_three_things_apart():
     year = next(y for y in plain["years"] if y["year"] == 2015)
     assert {c["measure"] for c in year["claims"]} >= {"money_transfers", "remittances_received"}
     assert {f["method"] for f in year["from"]} == {"reported", "ratha_shaw"}
+
+
+@pytest.mark.packaged
+def test_remittances__print_the_newest_year_and_the_largest_host():
+    found = room.remittances("TJK", since=2012, until=2017, draws=50)
+    rows = [r for r in found.shares.to_dicts() if r["measure"] == "remittances_received" and r["year"] == 2017]
+    usd, part = [r["value_usd"] / 1e6 for r in rows], [r["share_gdp"] for r in rows]
+    top = next(r for r in found.concentration.to_dicts() if r["year"] == 2017 and r["method"] == "ratha_shaw")
+    told = repr(found)
+    assert told.startswith(f"Tajikistan received {min(usd):,.1f} ")
+    assert f"{max(usd):,.1f} million USD of remittances in 2017, {min(part):.1f}" in told
+    assert f"{max(part):.1f}% of GDP by rival figures; {top['largest_host']} sent {top['largest']:.0%} (80% " in told
+    assert len(told) < 400
+    assert "<table" in found._repr_html_()
+    assert "Antigua &amp; Barbuda received" in replace(found, place="ATG")._repr_html_()
+    transfers = replace(found, shares=found.shares.filter(pl.col("measure") == "money_transfers"))
+    assert repr(transfers).startswith("Nobody reports the remittances that Tajikistan receives")
 
 
 @pytest.mark.packaged

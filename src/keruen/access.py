@@ -6,7 +6,9 @@ Every number that it rests on is a named input with a range and a reason, and ma
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from html import escape
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,11 @@ class Input:
         if not self.because.strip():
             raise VocabularyError(f"{self.name} needs a reason: because='…'.")
 
+    def __repr__(self) -> str:
+        ends = "" if self.low == self.high else f" ({self.low:,.10g} to {self.high:,.10g})"
+        why = shorten(self.because, 150, placeholder=" …")
+        return f"{self.name}: {self.value:,.10g} {self.unit}{ends}, because {why}"
+
     def draws(self, rng: np.random.Generator, n: int) -> Array:
         """Triangular draws over the range, with the mode at the value; a range of nothing stays a point."""
         if self.low == self.high:
@@ -57,10 +64,23 @@ class Price:
     holder: str
     year: int
     inputs: tuple[Input, ...]
-    draws: dict[str, Array] = field(repr=False)
+    draws: dict[str, Array]
     table: pl.DataFrame
     gdp: float | None
     left_out: dict[str, str]
+
+    def __repr__(self) -> str:
+        total = self.table.row(by_predicate=pl.col("part") == "total", named=True)
+        usd, low, high = (total[k] / 1e6 for k in ("usd", "low80", "high80"))
+        part = "" if total["share_gdp"] is None else f", {total['share_gdp']:.1f}% of GDP"
+        floor = f"; a floor, without {' and '.join(self.left_out)}" if self.left_out else ""
+        return (
+            f"Free access of workers of {self.place} to the labour market of {self.holder} in {self.year} is worth"
+            f" {usd:,.1f} million USD (80% {low:,.1f} to {high:,.1f}){part}{floor}. See table, inputs, left_out, draws."
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.table._repr_html_()}"
 
 
 NEEDED = ("stock", "working_share", "permit_cost", "exchange_rate")

@@ -6,7 +6,8 @@ The formula is in :mod:`keruen.estimators.leverage`; here it meets stocks, inflo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -51,13 +52,33 @@ class Leverage:
     """
 
     year: int
-    cube: xr.Dataset | None = field(repr=False)
-    table: pl.DataFrame = field(repr=False)
-    ranks: pl.DataFrame = field(repr=False)
-    assumptions: tuple[str, ...] = field(repr=False)
-    absent: tuple[str, ...] = field(repr=False)
-    releases: tuple[str, ...] = field(repr=False)
-    ids: dict[str, tuple[str, ...]] = field(repr=False)
+    cube: xr.Dataset | None
+    table: pl.DataFrame
+    ranks: pl.DataFrame
+    assumptions: tuple[str, ...]
+    absent: tuple[str, ...]
+    releases: tuple[str, ...]
+    ids: dict[str, tuple[str, ...]]
+
+    def __repr__(self) -> str:
+        largest = self.table.drop_nulls("gross").sort("gross", descending=True).head(1)
+        told = "no pair is known"
+        if len(largest):
+            top = largest.row(0, named=True)
+            told = (
+                f"{top['holder']} over {top['over']}, gross {top['gross']:.1f} (80% {top['gross_low80']:.1f} to"
+                f" {top['gross_high80']:.1f})"
+            )
+            if top["net"] is not None:
+                told += f", net {top['net']:.1f} ({top['net_low80']:.1f} to {top['net_high80']:.1f})"
+        many = len(self.table)
+        told = f"largest of {many:,} pairs {told}" if many > 1 else told
+        lacking = f" Nobody reported what is needed for {len(self.absent)} more." if self.absent else ""
+        return f"Leverage in {self.year}, percent of GDP: {told}.{lacking} See table, ranks, cube, assumptions, absent."
+
+    def _repr_html_(self) -> str:
+        top = self.table.sort("gross", descending=True, nulls_last=True).head(10)
+        return f"<p>{escape(repr(self))}</p>{top._repr_html_()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +86,23 @@ class Ground:
     """What leverage stands on in one year, fetched once."""
 
     year: int
-    stocks: dict[str, xr.DataArray] = field(repr=False)
-    known: dict[str, list[str]] = field(repr=False)
-    inflows: pl.DataFrame = field(repr=False)
-    gdp: dict[str, float] = field(repr=False)
-    population: dict[str, float] = field(repr=False)
-    income: xr.DataArray = field(repr=False)
-    labour: dict[str, float] = field(repr=False)
-    ids: dict[str, tuple[str, ...]] = field(repr=False)
-    releases: tuple[str, ...] = field(repr=False)
+    stocks: dict[str, xr.DataArray]
+    known: dict[str, list[str]]
+    inflows: pl.DataFrame
+    gdp: dict[str, float]
+    population: dict[str, float]
+    income: xr.DataArray
+    labour: dict[str, float]
+    ids: dict[str, tuple[str, ...]]
+    releases: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        paid = self.inflows["place"].n_unique()
+        return (
+            f"What leverage of {self.year} stands on: {len(self.stocks)} edition{'s' * (len(self.stocks) != 1)} of the"
+            f" stock, remittances of {paid} places, GDP of {len(self.gdp)}, population of {len(self.population)}."
+            " See stocks, inflows, gdp, releases."
+        )
 
 
 def _people(year: int, as_of: Any) -> pl.DataFrame:

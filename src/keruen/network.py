@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -60,11 +61,22 @@ class Network:
     ``reciprocity`` speak of the whole.
     """
 
-    nodes: pl.DataFrame = field(repr=False)
-    communities: tuple[tuple[str, ...], ...] = field(repr=False)
+    nodes: pl.DataFrame
+    communities: tuple[tuple[str, ...], ...]
     modularity: float
     reciprocity: float
-    stability: pl.DataFrame = field(repr=False)
+    stability: pl.DataFrame
+
+    def __repr__(self) -> str:
+        most = self.nodes.sort("received", descending=True).row(0, named=True)
+        return (
+            f"Corridors of money between {len(self.nodes)} places: {len(self.communities)} communities (modularity"
+            f" {self.modularity:.2f}), {self.reciprocity:.0%} of the money returned along its corridor; {most['place']}"
+            f" receives most, {most['received'] / 1e6:,.1f} million USD. See nodes, communities, stability."
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.nodes.sort('received', descending=True).head(10)._repr_html_()}"
 
 
 def network(money: xr.DataArray, *, seeds: int = 20, resolution: float = 1.0) -> Network:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -143,14 +144,21 @@ def _consecutive(transfers: pl.DataFrame) -> list[dict[str, Any]]:
 class World:
     """What elasticities are fitted to, fetched once: observations, drivers, exposures, and their releases."""
 
-    panel: Panel = field(repr=False)
-    growth: pl.DataFrame = field(repr=False)
-    rates: pl.DataFrame = field(repr=False)
-    exposures: dict[int, xr.DataArray] = field(repr=False)
-    received: pl.DataFrame = field(repr=False)
-    transfers: pl.DataFrame = field(repr=False)
-    gdp: pl.DataFrame = field(repr=False)
+    panel: Panel
+    growth: pl.DataFrame
+    rates: pl.DataFrame
+    exposures: dict[int, xr.DataArray]
+    received: pl.DataFrame
+    transfers: pl.DataFrame
+    gdp: pl.DataFrame
     releases: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return (
+            f"What elasticities are fitted to, {min(self.exposures)}-{max(self.exposures)}: {len(self.panel.frame):,}"
+            f" yearly changes of money, {self.received['place'].n_unique()} places that receive,"
+            f" {self.growth['place'].n_unique()} with a growth. See panel, received, transfers, growth, rates."
+        )
 
 
 def world(*, since: int = 1995, as_of: str | date | None = None) -> World:
@@ -220,10 +228,22 @@ class Shock:
     trained_to: int
     elasticities: dict[str, tuple[float, float, float]]
     onward: Onward
-    rows: pl.DataFrame = field(repr=False)
-    broken: pl.DataFrame = field(repr=False)
+    rows: pl.DataFrame
+    broken: pl.DataFrame
     sentence: str
-    releases: tuple[str, ...] = field(repr=False)
+    releases: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        past, many = self.rows["surprising"].drop_nulls(), len(self.rows)
+        left = f", {past.sum()} of {len(past)} left theirs" if len(past) else ""
+        told = _expected(self.host, self.growth, self.currency, self.year, self.rows)
+        return (
+            f"{told}. {many} receiver{'s' * (many != 1)} with 80% intervals{left}."
+            " See rows, sentence, elasticities, broken."
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.rows._repr_html_()}"
 
 
 def _percents(**told: float | None) -> None:
@@ -468,16 +488,19 @@ def shock(
     )  # fmt: skip
 
 
-def _sentence(host: str, growth: float, currency: float, year: int, rows: pl.DataFrame, left: pl.DataFrame) -> str:
+def _expected(host: str, growth: float, currency: float, year: int, rows: pl.DataFrame) -> str:
+    """What is expected of the receiver that loses most, and what happened to it."""
     worst = rows.sort("change").row(0, named=True)
     said = (
         f"Growth of {growth:.1f}% and a currency of {currency:+.0f}% in {host} in {year}: what {worst['place']} "
         f"receives is expected to change by {worst['change']:.0f}% ({worst['change_low80']:.0f} to "
         f"{worst['change_high80']:.0f})"
     )
-    if worst["happened"] is not None:
-        said += f"; it changed by {worst['happened']:.0f}%"
-    said += "."
+    return said if worst["happened"] is None else f"{said}; it changed by {worst['happened']:.0f}%"
+
+
+def _sentence(host: str, growth: float, currency: float, year: int, rows: pl.DataFrame, left: pl.DataFrame) -> str:
+    said = f"{_expected(host, growth, currency, year, rows)}."
     missed = [
         f"{what} changed by {row[was]:.0f}%, expected {row[low]:.0f} to {row[high]:.0f}"
         for row in rows.iter_rows(named=True)

@@ -9,8 +9,9 @@ one to another.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -50,13 +51,40 @@ class Remittances:
     """
 
     place: str
-    shares: pl.DataFrame = field(repr=False)
-    hosts: pl.DataFrame = field(repr=False)
-    concentration: pl.DataFrame = field(repr=False)
-    ranking: pl.DataFrame = field(repr=False)
+    shares: pl.DataFrame
+    hosts: pl.DataFrame
+    concentration: pl.DataFrame
+    ranking: pl.DataFrame
     gdp_release: str | None
-    ids: tuple[str, ...] = field(repr=False)
-    releases: tuple[str, ...] = field(repr=False)
+    ids: tuple[str, ...]
+    releases: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        name = one_place(self.place).name
+        inflows = self.shares.filter((pl.col("measure") == "remittances_received") & pl.col("value_usd").is_not_null())
+        if inflows.is_empty():
+            told = f"Nobody reports the remittances that {name} receives; transfers and published shares are told"
+        else:
+            newest = inflows.filter(pl.col("year") == pl.col("year").max())
+            year, usd, part = newest["year"][0], newest["value_usd"] / 1e6, newest["share_gdp"].drop_nulls()
+            told = f"{name} received {_between_ends(usd, ',.1f')} million USD of remittances in {year}"
+            told += f", {_between_ends(part, '.1f')}% of GDP by rival figures" if len(part) else ""
+            top = self.concentration.filter((pl.col("year") == year) & pl.col("largest_low80").is_not_null())
+            if len(top):
+                first = top.row(0, named=True)
+                ends = f"{first['largest']:.0%} (80% {first['largest_low80']:.0%} to {first['largest_high80']:.0%})"
+                told += f"; {first['largest_host']} sent {ends} by method {first['method']}"
+        return f"{told}. See shares, hosts, concentration, ranking."
+
+    def _repr_html_(self) -> str:
+        newest = self.hosts.filter(pl.col("year") == pl.col("year").max()).sort("usd", descending=True)
+        return f"<p>{escape(repr(self))}</p>{newest.head(10)._repr_html_()}"
+
+
+def _between_ends(values: pl.Series, how: str) -> str:
+    """The smallest and largest of some figures, or the one that there is."""
+    low, high = (format(end, how) for end in (values.min(), values.max()))
+    return low if low == high else f"{low} to {high}"
 
 
 HOSTS = {

@@ -1,7 +1,9 @@
 """Rival claims and revisions: laws on invented figures, and known facts in the packaged snapshot."""
 
+from dataclasses import replace
 from datetime import date
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -220,6 +222,27 @@ def test_revisions__a_year_and_the_sum_it_is_part_of_are_not_both_counted():
     assert ((moves["end"] - moves["start"]).dt.total_days() > 1000).all()
     population = revisions("births", place="KAZ").moves  # no edition prints longer windows of both
     assert len(population) > 0
+
+
+def test_revisions__print_how_far_the_past_moved():
+    found = revisions("net_migration", place=["KAZ", "UZB"])
+    past = [r for r in found.moves.to_dicts() if r["pair"] == "consecutive" and not r["projection"]]
+    mean = np.mean([abs(r["change_rate"]) for r in past])
+    turned = np.mean([r["before"] * r["after"] < 0 for r in past])
+    told = repr(found)
+    assert f"Revisions of net migration, 2 places, 8 editions: of {len(past)} estimates" in told
+    assert f"turned the sign of {turned:.0%}; on average it moved them by {mean:.2f} per 1,000 person-years." in told
+    assert len(told) < 400
+    assert "<table" in found._repr_html_()
+    assert "Uzbekistan" in found._repr_html_()  # the ranking
+    assert "&lt;b&gt;" in replace(found, measure="<b>")._repr_html_()
+    one = replace(found, moves=found.moves.filter(pl.col("place") == "KAZ"), ranking=found.ranking.head(1))
+    assert "Revisions of net migration, KAZ, 8 editions" in repr(one)
+    assert "change_percent" in one._repr_html_()  # the moves themselves
+    unknown = replace(one, moves=one.moves.with_columns(change_rate=pl.lit(None, pl.Float64)))
+    moved = [abs(r["change_percent"]) for r in past if r["place"] == "KAZ" and r["change"] != 0]
+    assert f"it moved half of the others by {np.median(moved):.1f}% or more" in repr(unknown)
+    assert "of 0 estimates" not in repr(replace(one, moves=one.moves.clear()))
 
 
 def test_revisions__need_two_editions():

@@ -117,6 +117,29 @@ def test_interrupted__short_series_and_near_events():
 # ---------------------------------------------------------------- the packaged figures
 
 
+def test_breaks__print_the_break_and_the_trend():
+    found = breaks(yearly([10, 11, 9, 10, 12, 10, 20, 31, 29, 33, 30, 32]))
+    told = repr(found)
+    assert told.startswith(f"12 figures, 2000-2011: break after {found.when} (90% {found.low} to {found.high}), p = ")
+    assert f"{found.trend} ({found.slope[0]:.4g} a year, 95% " in told
+    assert "doubled in 2006." in told
+    assert len(told) < 400
+    assert "2 figures, 2000-2001: cannot tell; trend unknown; doubled in 2001" in repr(breaks(yearly([1, 2])))
+
+
+def test_interruption__prints_the_change_of_level():
+    values = [10, 11, 10, 11, 10, 20, 21, 20, 21, 20]
+    found = interrupted(yearly(values), 2005)
+    low, middle, high = np.exp(found.level)
+    told = repr(found)
+    assert told.startswith(f"Higher after the event: level times {middle:.4g} (95% {low:.4g} to {high:.4g}), 5 figures")
+    assert 1.8 < middle < 2.1
+    assert len(told) < 400
+    below = interrupted(yearly([v - 15 for v in values]), 2005)
+    assert f"level {below.level[1]:+.4g} (95% " in repr(below)
+    assert repr(interrupted(yearly(values[:6]), 2005)) == f"Cannot tell: {interrupted(yearly(values[:6]), 2005).why}"
+
+
 def test_events__kinds_places_and_whether_checked():
     table = events("KAZ")
     assert {"amnesty", "quota", "permit regime", "union accession", "currency shock"} <= set(table["kind"])

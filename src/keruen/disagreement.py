@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from html import escape
 from typing import Any
 
 import polars as pl
@@ -289,12 +290,40 @@ class Revisions:
         Places by how much their past was rewritten.
     denominator
         The releases whose mid-year populations the rates rest on; a place without one has no rate.
+    measure
+        What was revised.
     """
 
     moves: pl.DataFrame
     errors: pl.DataFrame
     ranking: pl.DataFrame
     denominator: tuple[str, ...]
+    measure: str
+
+    def __repr__(self) -> str:
+        past = self.moves.filter((pl.col("pair") == "consecutive") & ~pl.col("projection"))
+        moved, value = ~pl.col("carried"), pl.col("change_percent").abs()
+        mean, median, kept, turned = past.select(
+            pl.col("change_rate").abs().mean(), value.filter(moved).median(), pl.col("carried").mean(),
+            pl.col("sign_change").mean(),
+        ).row(0)  # fmt: skip
+        told = f"{len(past):,} estimates of the past"
+        if len(past):
+            told = f"of {told} the next edition kept {kept:.0%} and turned the sign of {turned:.0%}"
+        if mean is not None:
+            told += f"; on average it moved them by {mean:.2f} per 1,000 person-years"
+        elif median is not None:
+            told += f"; it moved half of the others by {median:.1f}% or more"
+        places_, editions = self.moves["place"].unique(), {*self.moves["from"], *self.moves["to"]}
+        where = places_[0] if len(places_) == 1 else f"{len(places_)} places"
+        return (
+            f"Revisions of {self.measure.replace('_', ' ')}, {where}, {len(editions)} editions: {told}."
+            " See ranking, moves, errors."
+        )
+
+    def _repr_html_(self) -> str:
+        table = self.ranking if len(self.ranking) > 1 else self.moves
+        return f"<p>{escape(repr(self))}</p>{table._repr_html_()}"
 
 
 def revisions(
@@ -396,7 +425,7 @@ def revisions(
     moves = pl.concat(pairs).filter(pl.col("to").is_not_null() & (pl.col("from") != pl.col("to")))
     moves, denominator = _with_rates(moves, as_of)
     moves = _with_groups(moves, as_of)
-    return Revisions(moves, _errors(moves), _ranking(moves), denominator)
+    return Revisions(moves, _errors(moves), _ranking(moves), denominator, measure)
 
 
 def _with_rates(moves: pl.DataFrame, as_of: str | date | None) -> tuple[pl.DataFrame, tuple[str, ...]]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -210,6 +211,18 @@ class Breaks:
     trend_p: float | None
     slope: tuple[float, float, float] | None
 
+    def __repr__(self) -> str:
+        broken = self.verdict if self.when is None else f"break after {self.when} (90% {self.low} to {self.high})"
+        broken += "" if self.p is None else f", p = {self.p:.3f}"
+        grown = self.trend if self.trend != CANNOT_TELL else "trend unknown"
+        if self.slope is not None:
+            grown += " ({:,.4g} a year, 95% {:,.4g} to {:,.4g})".format(*self.slope)
+        twice = f"; doubled in {', '.join(map(str, self.doubled))}" if self.doubled else ""
+        return (
+            f"{len(self.years)} figures, {min(self.years, default='')}-{max(self.years, default='')}:"
+            f" {broken}; {grown}{shorten(twice, 60, placeholder=' …')}. See why, ratios, trend_p."
+        )
+
 
 def breaks(table: pl.DataFrame, *, doubling: tuple[float, float] = (1.8, 2.2), seed: int = 0) -> Breaks:
     """Doubling, a structural break with its interval, and a trend, of a yearly series.
@@ -331,6 +344,16 @@ class Interruption:
     why: str
     before: int
     after: int
+
+    def __repr__(self) -> str:
+        if self.level is None:
+            return f"{self.verdict.capitalize()}: {self.why}"
+        how, ends = ("times ", np.exp(self.level)) if self.log else ("", np.asarray(self.level))
+        low, middle, high = (f"{x:,.4g}" if self.log else f"{x:+,.4g}" for x in ends)
+        return (
+            f"{self.verdict.capitalize()} after the event: level {how}{middle} (95% {low} to {high}),"
+            f" {self.before} figures before and {self.after} after. See why, slope."
+        )
 
 
 def interrupted(table: pl.DataFrame, when: date | int, *, others: Sequence[int] = ()) -> Interruption:

@@ -3,6 +3,7 @@
 import re
 import time
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
@@ -339,6 +340,17 @@ def test_notebooks__show_the_drawing():
     assert figure._repr_svg_() == figure.svg
     assert figure.svg in figure._repr_html_()
     assert "<svg" not in repr(figure)
+
+
+def test_figure__prints_its_title_and_how_many_claims_it_draws():
+    figure = ALL["stock"]()
+    width, height = (float(x) for x in re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', figure.svg).groups())
+    told = repr(figure)
+    assert told.startswith(
+        f'Figure "{figure.title}", {width:.0f} by {height:.0f} points, drawn from {len(figure.ids)} claim'
+    )
+    assert len(repr(replace(figure, title="long " * 99))) < 400
+    assert "&lt;b&gt;" in replace(figure, title="<b>")._repr_html_()
 
 
 def test_label__is_short():

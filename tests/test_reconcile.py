@@ -238,7 +238,23 @@ def test_posterior__prints_in_a_line_and_as_a_table(exact):
     assert repr(exact).startswith("Net migration of Kazakhstan, 1991-2025, today: ")
     assert len(repr(exact)) < 300
     assert "<table" in exact._repr_html_()
+    assert "Net migration of Antigua &amp; Barbuda" in replace(exact, place="ATG")._repr_html_()
     assert repr(tipping(exact)).startswith("First lasting turn to receiving since 1991, 5 years: 2004 1.00 (0.0 bits)")
+
+
+def test_posterior__its_design_and_reports_print_in_a_line():
+    found = reconcile("KAZ", **QUICK)
+    d, r = found.design, found.reports
+    told = repr(d)
+    assert told.startswith(
+        f"Design of {found.years[0]}-{found.years[-1]}: {r.lineage.size} figures of {d.order.size} ed"
+    )
+    assert (
+        f"a register in {r.register.size} years, seen in {r.mirror.size} mirrors; {r.plain.size} other reports." in told
+    )
+    assert f"{len(d.weights)} lineage, {np.count_nonzero(d.register)} register, {len(d.plain_sd)} plain" in repr(r)
+    assert len(told) < 400
+    assert len(repr(r)) < 400
 
 
 def test_reconcile__planted_later_claims_change_not_one_byte(home, tmp_path):

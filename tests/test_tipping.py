@@ -106,6 +106,19 @@ def test_tipping__longer_persistence_never_confirms_more():
     assert confirmed == sorted(confirmed, reverse=True)
 
 
+def test_tipping__prints_its_masses_in_a_line_and_as_a_table():
+    paths = [[-1] * 4 + [1] * 8, [-1] * 4 + [1] * 8, [-1] * 5 + [1] * 7, [-1] * 12]
+    found = tipping((list(range(2000, 2012)), paths))
+    told = repr(found)
+    assert f"5 years: {found.mode} 0.50, " in told
+    assert "never 0.25" in told
+    assert len(told) < 400
+    page = found._repr_html_()
+    assert page.startswith(f"<p>{told}</p>")
+    assert f"<td>&quot;{found.mode}&quot;</td><td>0.5</td>" in page
+    assert page.count("<td>0.25</td>") == 2
+
+
 def slow_hysteresis(s, width, h):
     out, now = [], None
     for t in range(len(s)):

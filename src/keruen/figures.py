@@ -16,6 +16,7 @@ from datetime import date
 from functools import cache
 from html import escape
 from pathlib import Path
+from textwrap import shorten
 from threading import Lock
 from typing import Any
 
@@ -77,13 +78,20 @@ class Figure:
         Size in points.
     """
 
-    svg: str = field(repr=False)
+    svg: str
     alt: str
     title: str
-    ids: tuple[str, ...] = field(repr=False)
+    ids: tuple[str, ...]
     width: float
     height: float
-    _draw: Callable[[Any], None] = field(repr=False, compare=False)
+    _draw: Callable[[Any], None] = field(compare=False)
+
+    def __repr__(self) -> str:
+        title, many = shorten(self.title, 150, placeholder=" …"), len(self.ids)
+        return (
+            f'Figure "{title}", {self.width:.0f} by {self.height:.0f} points, drawn from {many:,}'
+            f" claim{'s' * (many != 1)}. See alt, ids, svg, save()."
+        )
 
     def _repr_svg_(self) -> str:
         return self.svg

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,7 @@ class Posterior:
         )
 
     def _repr_html_(self) -> str:
-        return f"<p>{self}</p>{self.table()._repr_html_()}"
+        return f"<p>{escape(repr(self))}</p>{self.table()._repr_html_()}"
 
     @property
     def rates(self) -> Array:

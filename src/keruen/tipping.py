@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Protocol
 
 import numpy as np
@@ -217,15 +218,24 @@ class Tipping:
     sequences: list[tuple[str, float]]
     labels: tuple[int | str, ...]
 
-    def __repr__(self) -> str:
+    def _masses(self) -> list[tuple[int | str, float]]:
+        """Years and words with any mass, the largest first."""
         masses: list[tuple[int | str, float]] = [*self.p_by_year.items(), (NEVER, self.p_never)]
         masses += [(UNCONFIRMED, self.p_unconfirmed), (ALREADY, self.p_already_receiving)]
-        some = sorted((one for one in masses if one[1] > 0), key=lambda one: -one[1])
+        return sorted((one for one in masses if one[1] > 0), key=lambda one: -one[1])
+
+    def __repr__(self) -> str:
+        some = self._masses()
         told = ", ".join(f"{what} {p:.2f}" for what, p in some[:6]) + (", …" if len(some) > 6 else "")
         return (
             f"First lasting turn to receiving since {self.since}, {self.persistence} years: {told}"
             f" ({self.entropy_bits:.1f} bits); turned back since {self.p_turned_back:.2f}. See told(), turns, state."
         )
+
+    def _repr_html_(self) -> str:
+        names = ["first lasting turn", "probability"]
+        table = pl.DataFrame([(str(what), p) for what, p in self._masses()], schema=names, orient="row")
+        return f"<p>{escape(repr(self))}</p>{table._repr_html_()}"
 
     def mass(self, first: int, last: int) -> float:
         """P(the first confirmed turn upward falls into these years, both included)."""

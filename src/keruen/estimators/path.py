@@ -107,6 +107,13 @@ class Design:
     mirror_noise: Array = field(default_factory=lambda: np.zeros((0, 0)))
     plain_national: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
+    def __repr__(self) -> str:
+        return (
+            f"Design of {self.years[0]}-{self.years[-1]}: {len(self.weights)} figures of {self.editions} editions, a"
+            f" register in {int(self.register.sum())} years, seen in {self.mirror.size} mirrors; {len(self.plain_sd)}"
+            " other reports. See weights, edition, register, mirror, plain_weights, prior."
+        )
+
     @property
     def length(self) -> int:
         return int(self.years.size)
@@ -125,6 +132,11 @@ class Reports:
     register: Array
     plain: Array
     mirror: Array = field(default_factory=lambda: np.zeros(0))
+
+    def __repr__(self) -> str:
+        parts = ("lineage", "register", "plain", "mirror")
+        told = ", ".join(f"{getattr(self, n).size} {n}" for n in parts)
+        return f"Reports per 1,000 a year: {told}. See {', '.join(parts)}."
 
 
 def _along(times: Array, rho: float) -> Array:

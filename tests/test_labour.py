@@ -358,6 +358,15 @@ def test_labour__same_seed_same_numbers():
     assert np.array_equal(one.cube["labour"].to_numpy(), two.cube["labour"].to_numpy())
 
 
+def test_labour__as_of_a_day_ends_with_that_day_s_year():
+    found = labour("KAZ", as_of="2012-01-01", warmup=900, draws=1200)
+    assert (found.cube["year"].values[0], found.cube["year"].values[-1]) == (2000, 2012)
+    assert sentences(found)[0].startswith("Labour migrants in KAZ in 2012, as of 2012-01-01: ")
+    assert {a["influence"]["year"] for a in found.anchors} == {2012}
+    with pytest.raises(KeruenError, match="end in 2000 before it begins in 2012"):
+        labour("KAZ", years=(2012, 2000))
+
+
 def test_labour__one_anchor_is_enough_and_none_says_what_is_missing():
     found = labour(
         "UZB", claims=claims(row("labour_migrants", "labour", 2010, 100_000.0, "worker_est", place="UZB")), figures=(),

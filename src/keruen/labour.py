@@ -36,6 +36,7 @@ Array = NDArray[np.float64]
 
 STREAMS = ("labour", "labour_registered", "labour_unregistered")
 
+FIRST, LAST = 2000, 2024  # years told where none are asked for
 ASSUMPTION = "assumption, not data"
 """What is said of a parameter from whose prior the data removed less than a fifth of the variance."""
 
@@ -437,7 +438,7 @@ def labour(
     figures: Sequence[dict[str, Any]] | None = None,
     rules: Sequence[Regime] | None = None,
     population: float | None = None,
-    years: tuple[int, int] = (2000, 2024),
+    years: tuple[int | None, int | None] = (None, None),
     as_of: str | date | None = None,
     strict: bool = False,
     influence: str = "weights",
@@ -458,12 +459,13 @@ def labour(
     claims, figures, rules, population
         Evidence to use instead of the store's, of data/labour.toml's, and the population that scales the priors.
     years
-        First and last year told. The account runs on to the last anchor.
+        First and last year told, by default 2000 and 2024, or the year of `as_of` where that is earlier: years
+        after it are a forecast. The account runs on to the last anchor.
     influence
         ``weights``: what changes without an anchor, by reweighting draws, untold where the weights are too uneven;
         ``refit``: by a fit without it, some seconds for each; ``none``.
     influence_year
-        The year whose total is told there.
+        The year whose total is told there, or the last year if that is earlier.
     seed
         Of the random numbers: same seed, evidence and versions, same draws.
 
@@ -489,24 +491,26 @@ def labour(
     on = None if as_of is None else day(as_of, last=True) if isinstance(as_of, str) else as_of
     if influence not in ("weights", "refit", "none"):
         raise VocabularyError(f"{influence!r} is no way to tell influence. Take weights, refit or none.")
-    if years[0] > years[1]:
-        raise BadDate(f"The account would end in {years[1]} before it begins in {years[0]}. Exchange the years.")
+    first = years[0] if years[0] is not None else FIRST
+    until = years[1] if years[1] is not None else LAST if on is None else max(first, min(LAST, on.year))
+    if first > until:
+        raise BadDate(f"The account would end in {until} before it begins in {first}. Exchange the years.")
     table = gather(here.code, counterpart=origin, as_of=on, strict=strict) if claims is None else claims
     told = _told_figures(here.code, on) if figures is None else list(figures)
     ruled = regimes(here.code, on) if rules is None else tuple(rules)
-    ruled = tuple(r for r in ruled if years[0] <= r.start.year)
+    ruled = tuple(r for r in ruled if first <= r.start.year)
     every, unused = anchors(table, place=here.code, counterpart=origin, rules=ruled, figures=told)
-    last = max([years[1], *(y for a in every for y, _ in a.years if y <= years[1] + 2)])
-    inside = [a for a in every if any(years[0] <= y <= last for y, _ in a.years)]
+    last = max([until, *(y for a in every for y, _ in a.years if y <= until + 2)])
+    inside = [a for a in every if any(first <= y <= last for y, _ in a.years)]
     tested = tuple(a for a in inside if a.tested)
     kept = tuple(a for a in inside if not a.tested)
     if not kept:
         raise NoEvidence(
             f"No figure of labour migrants in {here.name}{f' from {origin}' if origin else ''} can tie the account "
-            f"between {years[0]} and {years[1]}. It would need one of: {NEEDS}. Add your own: keruen add FILE."
+            f"between {first} and {until}. It would need one of: {NEEDS}. Add your own: keruen add FILE."
         )
-    scale = population if population is not None else _scale(here.code, years[0], on, kept)
-    design = Design(tuple(range(years[0], last + 1)), ruled, kept, scale * (0.3 if origin else 1.0))
+    scale = population if population is not None else _scale(here.code, first, on, kept)
+    design = Design(tuple(range(first, last + 1)), ruled, kept, scale * (0.3 if origin else 1.0))
     rng = np.random.default_rng(seed)
     together = 8 if chains % 8 == 0 and chains >= 16 else 1
     stretches = fit(design, rng=rng, chains=chains, warmup=warmup, draws=draws, together=together)
@@ -535,7 +539,7 @@ def labour(
         raise ModelError(
             f"People were created or lost: the accounts differ by {conserved:.1e} of a stock. Report this."
         )
-    n = years[1] - years[0] + 1
+    n = until - first + 1
     dims = ("draw", "year")
     cube = xr.Dataset(
         {
@@ -544,7 +548,7 @@ def labour(
             "labour": (dims, (registered + unregistered)[:n].T),
             "ratio": (dims, (unregistered / registered)[:n].T),
         },
-        coords={"year": np.arange(years[0], years[1] + 1)},
+        coords={"year": np.arange(first, until + 1)},
     )
     for name in ("labour_registered", "labour_unregistered", "labour"):
         cube[name].attrs["units"] = "persons"
@@ -558,7 +562,7 @@ def labour(
         as_of=on,
         cube=cube,
         parameters=_told_parameters(design, flat),
-        anchors=_told_anchors(design, tested, flat, states, influence, influence_year, seed),
+        anchors=_told_anchors(design, tested, flat, states, influence, min(influence_year, until), seed),
         unused=tuple(unused),
         estimators=beside,
         not_supported=lacking,
@@ -860,7 +864,8 @@ def sentences(found: Labour, thresholds: Sequence[tuple[int, float]] = ()) -> li
     year = asked if asked in years else years[-1]
     i = years.index(year)
     total, ratio = plain["total"], plain["ratio"]
-    where = f"Labour migrants in {found.place}{f' from {found.counterpart}' if found.counterpart else ''} in {year}: "
+    where = f"Labour migrants in {found.place}{f' from {found.counterpart}' if found.counterpart else ''} in {year}"
+    where += ": " if found.as_of is None else f", as of {found.as_of}: "
     registered, unregistered = plain["registered"], plain["unregistered"]
     if found.unregistered_seen:
         line = (

@@ -34,8 +34,10 @@ def labour(
     counterpart: Counterpart = None,
     at_least: Annotated[list[str] | None, typer.Option(help="YEAR:PERSONS, say 2017:2000000; once or more.")] = None,
     influence: Annotated[str, typer.Option(help="What each anchor changes: weights, refit or none.")] = "weights",
-    since: Annotated[int, typer.Option("--from", help="First year.")] = 2000,
-    until: Annotated[int, typer.Option("--to", help="Last year.")] = 2024,
+    since: Annotated[int | None, typer.Option("--from", help="First year; by default 2000.")] = None,
+    until: Annotated[
+        int | None, typer.Option("--to", help="Last year; by default 2024, or that of --as-of if earlier.")
+    ] = None,
     figure: Annotated[Path | None, typer.Option(help="Draw it: SVG, PNG or PDF by the name's ending.")] = None,
     seed: Seed = 0,
     as_of: AsOf = None,

@@ -396,6 +396,11 @@ def test_leverage__own_matrix_and_sending_home(base):
     money = pl.DataFrame({"receiving": ["TJK"], "sending": ["RUS"], "usd": [1e9]})
     told = room.leverage("RUS", "TJK", base=base, draws=20, money=money)
     assert told.table["income_usd"].item() == 1e9
+    assert "your own matrix" in told.assumptions[-1]
+    assert "Ratha and Shaw" in room.leverage("RUS", "TJK", base=base, draws=2).assumptions[-1]
+    assert (
+        "in proportion to people;" in room.leverage("RUS", "TJK", base=base, draws=2, method="stocks").assumptions[-1]
+    )
     plain = room.told(told, sent_home_part=0.2)
     lost = plain["pairs"][0]["sent_home"]
     assert lost["income_lost_at_once_usd"] == pytest.approx(2e8)

@@ -190,8 +190,24 @@ ASSUMED = (
     "Where people would go is read from where their countrymen are now (independence of irrelevant alternatives).",
     "Income per head stands for what work pays.",
     "All people born in a place and living with the holder are taken for its workers there.",
-    "Remittances are spread over hosts by Ratha and Shaw; an inflow that nobody reported leaves a place out.",
 )
+
+SPREAD = {
+    "stocks": "in proportion to people",
+    "incomes": "in proportion to people and the host's income",
+    "ratha_shaw": "by Ratha and Shaw",
+}
+
+
+def _assumed(method: str, own: bool) -> tuple[str, ...]:
+    """What went in beside the evidence; the last sentence says whence the money of a corridor comes."""
+    if own:
+        return (
+            *ASSUMED,
+            "Money is that of your own matrix; who has no row there is left out, an empty corridor is nought.",
+        )
+    how = SPREAD.get(method, method)
+    return (*ASSUMED, f"Remittances are spread over hosts {how}; an inflow that nobody reported leaves a place out.")
 
 
 def _drawn(
@@ -333,6 +349,7 @@ def leverage(
     if held is not None and held not in codes:
         raise NoEvidence(f"The editions of the stock tell nothing of {held} on its own; take one of the UN's places.")
     own = checked_matrix(money) if money is not None else None
+    assumed = _assumed(method, own is not None)
     options = (draws, seed, method, beta, own, labour_share, replaceable, wages, shares)
     reported = set(own["receiving"].values) if own is not None else set(base.inflows["place"])
     if over is not None:
@@ -370,7 +387,7 @@ def leverage(
         if not tables:
             raise NoEvidence(f"Nobody who reports remittances has people in {held} in {base.year}.")
         table = pl.concat(tables).sort("gross", descending=True, nulls_last=True)
-        return Leverage(base.year, None, table, pl.DataFrame(), ASSUMED, absent, base.releases, base.ids)
+        return Leverage(base.year, None, table, pl.DataFrame(), assumed, absent, base.releases, base.ids)
     both = held is not None and held not in there and held in reported and held in base.gdp and held in base.population
     made, people, usd = _drawn(base, [*there, held] if both and held is not None else there, *options)
     holders = [held] if held else ([p.code for p in members_of(system)] if system else codes)
@@ -390,7 +407,7 @@ def leverage(
         )  # fmt: skip
     kept = made.sel(over=there, holder=[h for h in holders if h in codes])
     ranking = pl.concat(ranked) if ranked else pl.DataFrame()
-    return Leverage(base.year, kept, table, ranking, ASSUMED, absent, base.releases, base.ids)
+    return Leverage(base.year, kept, table, ranking, assumed, absent, base.releases, base.ids)
 
 
 def leverage_over_time(

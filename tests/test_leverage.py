@@ -230,6 +230,30 @@ def inputs(**changes):
     ]
 
 
+def made_of(swings, name):
+    """The total at both ends of an input's range."""
+    return swings.filter(pl.col("input") == name).select("usd_low", "usd_high").row(0)
+
+
+def test_access_price__what_cannot_be_is_refused():
+    rng = np.random.default_rng(1)
+    with pytest.raises(VocabularyError, match="80 is above 1; it is a part"):
+        access.access_price("KGZ", "RUS", 2015, inputs(working_share=(60, 40, 80)), rng=rng)
+    with pytest.raises(VocabularyError, match="stock: the range reaches below zero"):
+        access.access_price("KGZ", "RUS", 2015, inputs(stock=(5, -1, 6)), rng=rng)
+    with pytest.raises(NoEvidence, match="exchange rate is not above zero"):
+        access.access_price("KGZ", "RUS", 2015, inputs(exchange_rate=(61, 0, 70)), rng=rng)
+    with pytest.raises(VocabularyError, match="not a number"):
+        access.Input(name="stock", value=1, low=0, high=float("inf"), unit="", because="x")
+
+
+def test_access_price__a_dearer_dollar_makes_access_cheaper():
+    made = access.access_price("KGZ", "RUS", 2015, inputs(exchange_rate=(61, 50, 70)), rng=np.random.default_rng(1))
+    low, high = made_of(made.swings, "exchange_rate")
+    assert low == pytest.approx(500_000 * 0.6 * 58_000 / 70 + 9e7)
+    assert high == pytest.approx(500_000 * 0.6 * 58_000 / 50 + 9e7)
+
+
 def test_access_price__a_point_is_the_product():
     points = {n: (v, v, v) for n, v in [("stock", 500_000), ("working_share", 0.6), ("permit_cost", 58_000)]}
     made = access.access_price(
@@ -256,6 +280,13 @@ def test_access_price__intervals_seeded_and_lacking_inputs():
     without = access.access_price("KGZ", "RUS", 2015, inputs(banned=(0, 0, 0)), rng=np.random.default_rng(1))
     assert without.table["usd"][1] is None
     assert set(without.left_out) == {"bans"}
+    assert made_of(one.swings, "stock") == pytest.approx(
+        (400_000 * 0.6 * 58_000 / 61 + 9e7, 600_000 * 0.6 * 58_000 / 61 + 9e7)
+    )
+    assert one.swings["input"][0] == "working_share"
+    width = one.swings["usd_high"] - one.swings["usd_low"]
+    assert width.is_sorted(descending=True)
+    assert made_of(one.swings, "exchange_rate") == pytest.approx(one.swings["usd"].head(1).to_list() * 2)
     with pytest.raises(NoEvidence, match="needs permit_cost"):
         access.access_price("KGZ", "RUS", 2015, inputs(permit_cost=(0, 0, 0)), rng=np.random.default_rng(1))
     with pytest.raises(VocabularyError, match="needs a reason"):
@@ -446,8 +477,19 @@ def test_union_price__kyrgyz_accession():
     more = access.union_price(banned=(20_000, 10_000, 40_000), because="a test")
     assert more.table["usd"][2] > told.table["usd"][2]
     assert not more.left_out
+    reasons = {i.name: i.because for i in more.inputs}
+    assert reasons["banned"] == "a test"  # of what was given, and of nothing else
+    assert "assumed" in reasons["working_share"]
+    assert "patent" in reasons["permit_cost"]
     with pytest.raises(NoEvidence, match="Nobody counted the citizens of MEX"):
         access.union_price("MEX")
+    with pytest.raises(NoEvidence, match=r"permit cost in KAZ in 2018 is not in the evidence; give permit_cost="):
+        access.union_price("KGZ", "KAZ", 2018)  # roubles are no tenge
+    tenge = access.union_price("KGZ", "KAZ", 2018, permit_cost=(30_000, 20_000, 40_000), because="a test")
+    assert {i.name: i.because for i in tenge.inputs}["permit_cost"] == "a test"
+    plain = access.told(told)
+    assert plain["hangs_on"][0]["input"] == "working_share"
+    assert plain["sources"][0]["cite"]
 
 
 def test_barred__a_count_in_the_evidence_is_taken_with_its_range(monkeypatch):

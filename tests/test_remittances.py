@@ -448,6 +448,45 @@ def test_remittance_matrix__draws_and_what_was_known():
 
 
 @pytest.mark.packaged
+def test_rival_senders__are_rows_of_the_matrices():
+    told = room.rival_senders("KAZ", 2021)
+    assert told.group_by("matrix", "prices", "edition").agg(pl.col("share").sum())["share"].to_list() == pytest.approx(
+        [100] * 17
+    )
+    for way, prices in room.WAYS:
+        whole = matrices.remittance_matrix(2021, method=way, prices=prices or "current", edition="un-ims-2019")
+        row = whole.isel(draw=0).sel(receiving="KAZ")
+        mine = told.filter(
+            (pl.col("edition") == "un-ims-2019") & (pl.col("matrix") == way) & pl.col("prices").eq_missing(prices)
+        )
+        assert len(mine) == int((row > 0).sum())
+        theirs = [100 * float(row.sel(sending=s) / row.sum()) for s in mine["sender"]]
+        assert mine["share"].to_list() == pytest.approx(theirs)
+    bank = matrices.published_matrix("world-bank-remittances-2022-12").sel(receiving="KAZ")
+    mine = told.filter(pl.col("matrix") == "published")
+    theirs = [100 * float(bank.sel(sending=s) / bank.sum()) for s in mine["sender"]]
+    assert mine["share"].to_list() == pytest.approx(theirs, rel=1e-3)
+    behind = {i for line in told.filter(pl.col("sender") == "RUS")["ids"] for i in line.split()}
+    assert {i.rpartition(":")[0] for i in behind} >= {"un-ims-2017", "un-ims-2024", "world-bank-remittances-2022-12"}
+    assert told["sender"][0] == told.sort("share")["sender"][-1]
+
+
+@pytest.mark.packaged
+def test_rival_senders__the_year_and_the_day():
+    assert set(room.rival_senders("TJK")["year"]) == {2021}
+    then = room.rival_senders("TJK", as_of="2018-05-03")
+    assert set(then["year"]) == {2017}
+    assert not {"un-ims-2019", "un-ims-2020", "un-ims-2024"} & set(then["edition"])
+    assert set(room.rival_senders("TJK", 2021, strict=True)["matrix"]) == {"published"}
+    assert set(room.rival_senders("TJK", 2014)["matrix"]) == {"stocks", "incomes", "ratha_shaw"}
+    assert room.rival_senders("TKM")["sender"].to_list() == ["RUS"]  # nobody reports an inflow to spread
+    with pytest.raises(NoEvidence, match="published for 2017, 2018, 2021"):
+        room.rival_senders("TJK", 1950)
+    with pytest.raises(NoEvidence, match="No matrix tells who sends to VAT"):
+        room.rival_senders("VAT")
+
+
+@pytest.mark.packaged
 def test_remittances__nobody_reported():
     with pytest.raises(NoEvidence, match="Nobody reported remittances"):
         room.remittances("VAT")

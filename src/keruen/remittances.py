@@ -20,12 +20,12 @@ import polars as pl
 from keruen import store
 from keruen.errors import NoEvidence
 from keruen.estimators.corridors import BETA, Array, concentration, per_migrant, picked
-from keruen.money_matrix import SPEAKS, known_hosts, stock_editions
+from keruen.money_matrix import PRICES, SPEAKS, known_hosts, stock_editions
 from keruen.places import countries
 from keruen.places import place as one_place
 from keruen.provenance import cite, releases
 from keruen.shares import MONEY, ranking, shares
-from keruen.yearly import calendar_years, filled_incomes, latest_by_year, rival_inflows, yearly_transfers
+from keruen.yearly import calendar_years, filled_incomes, latest_by_year, newest, rival_inflows, yearly_transfers
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,14 +245,20 @@ def _points(people: pl.DataFrame, codes: Sequence[str]) -> dict[str, dict[int, A
     return made
 
 
-def _between(points: Mapping[int, Array], year: int) -> Array:
-    """A year's row between an edition's two nearest points; held before its first and after its last."""
+def _nearest(points: Mapping[int, Array], year: int) -> list[int]:
+    """The two points of an edition around a year, or the one that speaks for it alone."""
     before = max((p for p in points if p <= year), default=min(points))
     after = min((p for p in points if p >= year), default=max(points))
-    if before >= after or not before < year < after:
-        return points[before if year >= before else after]
-    part = (year - before) / (after - before)
-    return np.asarray((1 - part) * points[before] + part * points[after], float)
+    return [before, after] if before < year < after else [before if year >= before else after]
+
+
+def _between(points: Mapping[int, Array], year: int) -> Array:
+    """A year's row between an edition's two nearest points; held before its first and after its last."""
+    near = _nearest(points, year)
+    if len(near) == 1:
+        return points[near[0]]
+    part = (year - near[0]) / (near[1] - near[0])
+    return np.asarray((1 - part) * points[near[0]] + part * points[near[1]], float)
 
 
 def _modelled(
@@ -311,6 +317,140 @@ def _modelled(
         pl.concat(hosts) if hosts else pl.DataFrame(schema=HOSTS),
         pl.DataFrame(around, schema=CONCENTRATION),
     )
+
+
+SENDERS = {
+    "place": pl.String, "year": pl.Int32, "sender": pl.String, "matrix": pl.String, "prices": pl.String,
+    "edition": pl.String, "share": pl.Float64, "ids": pl.String,
+}  # fmt: skip
+
+WAYS = (("stocks", None), ("incomes", "current"), ("ratha_shaw", "current"), ("ratha_shaw", "ppp"))
+"""Every way to weigh migrants, with the prices of the incomes that it takes."""
+
+
+def rival_senders(
+    place: str | int, year: int | None = None, *, beta: float = BETA, as_of: str | date | None = None,
+    strict: bool = False,
+) -> pl.DataFrame:  # fmt: skip
+    """The part of each sender in what a place receives in a year, by every matrix that speaks of it.
+
+    Parameters
+    ----------
+    place
+        A code or a name.
+    year
+        By default the last of which a matrix was published, else the last with an inflow.
+    beta
+        See :func:`keruen.estimators.corridors.per_migrant`.
+    as_of
+        Only what was known on that day.
+    strict
+        Leave out what rests on a publication lag: incomes and most inflows, and so most of our own matrices.
+
+    Returns
+    -------
+    ``place``, ``year``, ``sender``, ``matrix`` (``published`` or a way to weigh migrants), ``prices`` of the incomes,
+    ``edition`` (of the published matrix, or of the stock), ``share`` (percent; those of one matrix sum to 100) and
+    ``ids``. A corridor that a matrix leaves empty has no row. The largest sender, by any matrix, stands first.
+
+    Raises
+    ------
+    NoEvidence
+        If no matrix speaks of the place in that year.
+
+    Examples
+    --------
+    >>> told = rival_senders("TJK", 2021)
+    >>> told["sender"][0], told["matrix"].unique().sort().to_list()
+    ('RUS', ['incomes', 'published', 'ratha_shaw', 'stocks'])
+    """
+    code = one_place(place).code
+    claims = store.evidence(code, ["remittances", "remittances_received"], as_of=as_of, strict=strict)
+    published = _published(claims)
+    inflows = calendar_years(claims).filter(pl.col("measure") == "remittances_received")
+    years = published["year"] if len(published) else inflows["year"]
+    if year is None:
+        if years.is_empty():
+            raise NoEvidence(f"No matrix tells who sends to {code}, and no inflow to spread is reported.")
+        year = int(years.max())  # type: ignore[arg-type]
+    theirs = published.filter((pl.col("year") == year) & (pl.col("usd") > 0)).select(
+        place=pl.lit(code), year="year", sender="place", matrix="method", prices=pl.lit(None, pl.String),
+        edition="release", share=100 * pl.col("usd") / pl.col("usd").sum().over("release"), ids="ids",
+    )  # fmt: skip
+    tables = [theirs.cast(SENDERS)]  # type: ignore[arg-type]
+    if year in inflows["year"]:  # where nobody reported an inflow, a matrix of ours has no row
+        tables += _by_every_way(code, year, beta, as_of, strict)
+    rows = pl.concat(tables)
+    if rows.is_empty():
+        known = ", ".join(str(y) for y in sorted(published["year"].unique()))
+        other = f"matrices were published for {known}, take one of them as year=." if known else "take another year=."
+        raise NoEvidence(f"No matrix tells who sent to {code} in {year}; {other}")
+    most = pl.col("share").max().over("sender")
+    order = ["most", "sender", "matrix", "prices", "edition"]
+    return rows.with_columns(most=most).sort(order, descending=[True, *[False] * 4], nulls_last=True).drop("most")
+
+
+def _by_every_way(code: str, year: int, beta: float, as_of: str | date | None, strict: bool) -> list[pl.DataFrame]:
+    """One row of our matrix, in percent: by every way to weigh migrants, over every edition of the stock alone."""
+    names = stock_editions(as_of)
+    if not names:
+        return []
+    people = store.evidence(measure="stock", counterpart=code, release=names, sex="all", as_of=as_of, strict=strict)
+    codes = [p.code for p in countries()]
+    window: dict[str, Any] = {"since": f"{year}-01-01", "until": f"{year}-12-31", "as_of": as_of, "strict": strict}
+    whole = pl.all_horizontal(pl.col(c) == "all" for c in ("age", "group"))
+    behind = people.filter(whole).select("place", "release", at=pl.col("start").dt.year(), id="id")
+    made = []
+    points = {k: p for k, p in _points(people, codes).items() if max(p) + SPEAKS >= year >= min(p) - SPEAKS}
+    for way, prices in WAYS:
+        wages = {} if prices is None else _wages(PRICES[prices], year, window)
+        if prices is not None and not wages:
+            continue
+        income = np.ones(len(codes)) if prices is None else _filled(wages, codes)
+        weight = per_migrant([income[codes.index(code)]], income, method=way, beta=beta)[0]
+        for edition, point in points.items():
+            mass = _between(point, year) * weight
+            mass[codes.index(code)] = 0.0
+            share = 100 * mass / mass.sum() if mass.sum() > 0 else mass
+            near = _nearest(point, year)
+            mine = behind.filter((pl.col("release") == edition) & pl.col("at").is_in(near))
+            keys = dict(mine.group_by("place").agg(pl.col("id").sort().str.join(" ")).iter_rows())
+            rows = [
+                (code, year, s, way, prices, edition, part,
+                 " ".join(k for k in (keys.get(s), wages.get(s, (0.0, ""))[1], wages.get(code, (0.0, ""))[1]) if k))
+                for s, part in zip(codes, share, strict=True) if part > 0
+            ]  # fmt: skip
+            made.append(pl.DataFrame(rows, schema=SENDERS, orient="row"))
+    return made
+
+
+def _wages(measure: str, year: int, window: Mapping[str, Any]) -> dict[str, tuple[float, str]]:
+    """Income per head of a year by place, with the claim behind it."""
+    told = newest(store.evidence(measure=measure, **window), measure, year)
+    return {place: (value, key) for place, value, key in told.select("place", "value", "id").iter_rows()}
+
+
+def _filled(wages: Mapping[str, tuple[float, str]], codes: Sequence[str]) -> Array:
+    return np.asarray(filled_incomes({p: v for p, (v, _) in wages.items()}, codes)[0].values, float)
+
+
+def told_senders(rows: pl.DataFrame) -> dict[str, Any]:
+    """Rows of :func:`rival_senders` as plain data: sender by sender what every matrix says, and the sources."""
+    senders = []
+    for (sender,), part in rows.group_by(["sender"], maintain_order=True):
+        senders.append(
+            {"sender": sender, "low": part["share"].min(), "high": part["share"].max(),
+             "matrices": part.select("matrix", "prices", "edition", "share", "ids").to_dicts()}
+        )  # fmt: skip
+    behind = {i.rpartition(":")[0] for line in rows["ids"] for i in line.split()}
+    known = store.cards()
+    return {
+        "place": rows["place"][0],
+        "year": rows["year"][0],
+        "units": "percent of all that the place receives, each matrix by itself",
+        "senders": senders,
+        "sources": [{"release": r, "cite": cite(r)} for r in sorted(behind) if r in known],
+    }
 
 
 def told(found: Remittances, *, hosts: int = 10) -> dict[str, Any]:

@@ -6,12 +6,24 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from datetime import date
 
+import numpy as np
 import polars as pl
 import pytest
 
-from keruen import figures, figures_labour, figures_net, figures_remittances, figures_stocks, labels
+from keruen import (
+    access,
+    figures,
+    figures_depends,
+    figures_labour,
+    figures_net,
+    figures_remittances,
+    figures_stocks,
+    labels,
+)
 from keruen.contract import claims, ids
-from keruen.errors import ConceptError, NoEvidence, OutputError
+from keruen.errors import ConceptError, NoEvidence, OutputError, VocabularyError
+from keruen.leverage import Leverage
+from keruen.remittances import SENDERS
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -169,6 +181,69 @@ def rivals() -> pl.DataFrame:
     return net().filter((pl.col("start") == date(2010, 7, 1)) | (pl.col("start") == date(2005, 7, 1)))
 
 
+LONG = ["VCT", "KNA", "CAF", "BIH", "DOM", "TTO", "SPM", "MNP", "ARE", "USA", "GBR", "COD"]
+
+
+def leverage(pairs, absent=()) -> Leverage:
+    """Leverage as invented: over, holder, dependence in percent with its bounds."""
+    columns = ["over", "holder", "dependence", "dependence_low80", "dependence_high80"]
+    types = dict.fromkeys(columns[:2], pl.String) | dict.fromkeys(columns[2:], pl.Float64)
+    table = pl.DataFrame(pairs, schema=types, orient="row")
+    ids_ = {c: (f"un-ims-2020:{c}",) for c in table["over"]}
+    return Leverage(2021, None, table, pl.DataFrame(), ("An invented rule.",), tuple(absent), ("un-ims-2020",), ids_)
+
+
+def hanging() -> Leverage:
+    return leverage(
+        [("TJK", "RUS", 25.24, 24.4, 28.0), ("KGZ", "RUS", 21.6, 18.6, 26.8), ("UZB", "RUS", 6.2, 5.3, 6.7),
+         ("TJK", "KAZ", 0.88, 0.8, 1.4), ("KGZ", "KAZ", 1.3, 0.6, 3.5), ("KAZ", "RUS", 0.05, 0.04, 0.06), ("KAZ", "TKM", None, None, None)],
+        absent=["TKM"],
+    )  # fmt: skip
+
+
+def everyone() -> Leverage:
+    """Twelve places with long names, all of which hang on all others."""
+    rng = np.random.default_rng(1)
+    sizes = {(a, b): float(np.exp(rng.normal(0.5, 1.2))) for a in LONG for b in LONG if a != b}
+    return leverage([(a, b, d, 0.7 * d, 1.3 * d) for (a, b), d in sizes.items()])
+
+
+def senders(of: dict[str, dict[tuple[str, str | None, str], float]]) -> pl.DataFrame:
+    rows = [
+        ("KAZ", 2021, sender, *matrix, share, f"{matrix[2]}:{sender}")
+        for sender, told in of.items()
+        for matrix, share in told.items()
+    ]
+    return pl.DataFrame(rows, schema=SENDERS, orient="row")
+
+
+BANK, OLD, NEW = ("published", None, "world-bank-remittances-2022-12"), "un-ims-2020", "un-ims-2024"
+
+
+def contradicting() -> pl.DataFrame:
+    return senders(
+        {
+            "RUS": {BANK: 59.4, ("stocks", None, OLD): 63.9, ("stocks", None, NEW): 52.3, ("incomes", "current", NEW): 26.8},
+            "DEU": {BANK: 28.0, ("stocks", None, OLD): 23.5, ("incomes", "current", NEW): 63.7},
+            "VCT": {("ratha_shaw", "ppp", OLD): 0.0043},
+        }
+    )  # fmt: skip
+
+
+def worth(**changes) -> access.Price:
+    base = {
+        "stock": (500_000, 400_000, 600_000), "working_share": (0.6, 0.4, 0.8), "permit_cost": (58_000, 50_000, 65_000),
+        "exchange_rate": (61, 61, 61), "banned": (30_000, 20_000, 60_000), "earnings": (3_000, 2_000, 4_000),
+        "gdp": (6.7e9, 6.7e9, 6.7e9),
+    } | changes  # fmt: skip
+    given = [
+        access.Input(name=n, value=r[0], low=r[1], high=r[2], unit="local currency a person and year", because="a test",
+                     ids=(f"un-ims-2020:{n}",))
+        for n, r in base.items() if r
+    ]  # fmt: skip
+    return access.access_price("KGZ", "RUS", 2015, given, rng=np.random.default_rng(0), draws=400)
+
+
 WINDOWS = [(date(2005, 7, 1), date(2010, 7, 1)), (date(2010, 7, 1), date(2015, 7, 1))]
 ALL = {
     "net_migration": lambda: figures_net.net_migration_by_edition(net(), as_of=date(2018, 5, 3)),
@@ -177,6 +252,9 @@ ALL = {
     "remittances": lambda: figures_remittances.received(money()),
     "labour": lambda: figures_labour.reported(facts()),
     "known_when": lambda: figures_net.known_when(rivals(), WINDOWS),
+    "hangs": lambda: figures_depends.hangs_on(hanging()),
+    "matrices": lambda: figures_depends.matrices(contradicting()),
+    "price": lambda: figures_depends.price(worth()),
 }
 
 
@@ -310,6 +388,207 @@ def test_known_when__leaves_out_running_series():
         figures_net.known_when(lagged, WINDOWS)
 
 
+# ---------------------------------------------------------------- who hangs on whom, matrices, the price of access
+
+
+def said(figure) -> list[str]:
+    """The texts of a drawing."""
+    return ["".join(t.itertext()) for t in ET.fromstring(figure.svg).iter(f"{SVG}text")]
+
+
+def words(figure) -> list[tuple[str, tuple[float, float, float, float]]]:
+    """Every line of text as it is drawn, with its box: left, top, right, bottom in points."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    found = []
+    with figures._style("words"):
+        canvas = Figure(figsize=(figure.width / 72, figure.height / 72), dpi=160)  # as a PNG
+        agg = FigureCanvasAgg(canvas)
+        figure._draw(canvas)
+        renderer = agg.get_renderer()
+        draw_text = renderer.draw_text
+
+        def noted(gc, x, y, text, prop, angle, *more, **named):
+            wide, high, down = renderer.get_text_width_height_descent(text, prop, ismath=False)
+            found.append((text, tuple(v * 72 / 160 for v in (x, y - high + down, x + wide, y + down))))
+            draw_text(gc, x, y, text, prop, angle, *more, **named)
+
+        renderer.draw_text = noted
+        canvas.draw(renderer)
+    return found
+
+
+MANY = {
+    f"{matrix}-{edition}": (matrix, prices, edition)
+    for matrix, prices in figures_depends.WAYS
+    for edition in (OLD, NEW)
+}
+CROWDED = {
+    "network": lambda: figures_depends.hangs_on(hanging()),
+    "network of twelve": lambda: figures_depends.hangs_on(everyone()),
+    "star": lambda: figures_depends.hangs_on(leverage([(c, "USA", 99.9, 90.0, 100.0) for c in LONG if c != "USA"])),
+    "host of one": lambda: figures_depends.hangs_on(leverage([("VCT", "MNP", 1e-5, 0.0, 2e-4)]), above=1e-4),
+    "matrices": lambda: figures_depends.matrices(contradicting()),
+    "twelve senders": lambda: figures_depends.matrices(
+        senders({c: dict.fromkeys(MANY.values(), 8.0 + 0.01 * k) for k, c in enumerate(LONG)}), top=12
+    ),
+    "one sender": lambda: figures_depends.matrices(senders({"VCT": {BANK: 100.0}})),
+    "price": lambda: figures_depends.price(worth()),
+    "a floor": lambda: figures_depends.price(worth(banned=None)),
+    "cents": lambda: figures_depends.price(worth(stock=(3, 3, 3), permit_cost=(1, 1, 1), banned=None)),
+    "trillions": lambda: figures_depends.price(worth(stock=(5e9, 4e9, 6e9), permit_cost=(5e9, 4e9, 6e9))),
+}
+
+
+@pytest.mark.parametrize("name", CROWDED)
+def test_depends__no_word_touches_another_or_leaves_the_picture(name):
+    figure = CROWDED[name]()
+    drawn = words(figure)
+    assert len(drawn) > 4
+    for text, (left, top, right, bottom) in drawn:
+        assert min(left, top, figure.width - right, figure.height - bottom) >= 0, text
+    for k, (text, one) in enumerate(drawn):
+        for other, two in drawn[:k]:
+            apart = one[2] <= two[0] or two[2] <= one[0] or one[3] <= two[1] + 0.5 or two[3] <= one[1] + 0.5
+            assert apart, f"{text} on {other}"
+
+
+def test_hangs_on__numbers_and_doubt_are_those_of_the_table():
+    figure = figures_depends.hangs_on(hanging())
+    told = said(figure)
+    for number, interval in (
+        ("25.2%", "24.4–28.0"),
+        ("21.6%", "18.6–26.8"),
+        ("6.2%", "5.3–6.7"),
+        ("0.88%", "0.80–1.4"),
+    ):
+        assert told.count(number) == 1
+        assert told.count(interval) == 1
+    assert "0.050%" not in told  # Kazakhstan on Russia stays below the threshold
+    assert figure.svg.count("stroke-dasharray") == 2  # what may lie below it
+    assert "Tajikistan on Russia, 25.2% (24.4 to 28.0)" in figure.alt
+    assert "Of Turkmenistan nobody reported" in figure.alt
+    assert "UN IMS 2020" in " ".join(told)
+    assert set(figure.ids) == {f"un-ims-2020:{c}" for c in ("TJK", "KGZ", "UZB")}
+    sure = figures_depends.hangs_on(hanging(), above=0.5)
+    assert "stroke-dasharray" not in sure.svg
+    assert "Dashed" not in " ".join(said(sure))
+
+
+def test_hangs_on__width_is_dependence():
+    svg = figures_depends.hangs_on(leverage([("TJK", "RUS", 20.0, 20.0, 20.0), ("KGZ", "KAZ", 10.0, 10.0, 10.0)])).svg
+    blue, orange = (
+        [float(w) for w in re.findall(rf"stroke: {colour}; stroke-opacity: 0.85; stroke-width: ([0-9.]+)", svg)]
+        for colour in (figures.VIVID[3], figures.VIVID[0])
+    )
+    assert len(blue) == len(orange) == 1
+    assert blue[0] == pytest.approx(2 * orange[0])
+
+
+def test_hangs_on__more_places_than_can_be_read_are_counted():
+    rows = [(a, b, 5.0 + k, 4.0, 30.0) for k, (a, b) in enumerate(zip(LONG, [*LONG[1:], LONG[0]], strict=True))]
+    figure = figures_depends.hangs_on(leverage(rows), most=5)
+    assert "Left out: 8 narrower corridors. Not drawn: 7 more places." in " ".join(said(figure))
+    assert "4 corridors that may reach 1% of a product between 5 places" in figure.alt
+
+
+def test_hangs_on__nothing_and_bad_input_name_the_remedy():
+    with pytest.raises(
+        NoEvidence, match=r"the most is Tajikistan from Russia, 25\.2%\. Take a lower threshold, say above=1"
+    ):
+        figures_depends.hangs_on(hanging(), above=50)
+    with pytest.raises(NoEvidence, match="another year="):
+        figures_depends.hangs_on(leverage([("KAZ", "RUS", None, None, None)]))
+    for above in (0.0, -1.0, float("nan"), 101.0):
+        with pytest.raises(VocabularyError, match="no threshold"):
+            figures_depends.hangs_on(hanging(), above=above)
+    with pytest.raises(VocabularyError, match="2 or more"):
+        figures_depends.hangs_on(hanging(), most=1)
+    with pytest.raises(ConceptError, match=r"keruen\.leverage"):
+        figures_depends.hangs_on(hanging().table)
+
+
+def test_matrices__ranges_are_those_of_the_table_and_gaps_are_said():
+    figure = figures_depends.matrices(contradicting())
+    told = said(figure)
+    for span in ("26.8–63.9%", "23.5–63.7%", "0.0043%"):
+        assert told.count(span) == 1
+    assert "in 3 of 5" in told  # Germany
+    assert "in 1 of 5" in told
+    assert "in 4 of 5" in told
+    assert (
+        "Furthest apart on Germany: 23.5% (people alone, UN IMS 2020) to 63.7% (people and incomes, UN IMS 2024)"
+        in figure.alt
+    )
+    assert figure.svg.count("World Bank") == 1
+    first = figures_depends.matrices(contradicting(), top=1)
+    assert "Not drawn: 2 more senders, at most 63.7%" in " ".join(said(first))
+
+
+def test_matrices__marks_stand_where_the_shares_are():
+    marks = figures_depends._marks(
+        contradicting().filter(pl.col("sender") == "DEU"), list(figures_depends.WAYS), [OLD, NEW]
+    )
+    assert [(share, old) for share, _, _, _, old in marks] == [(28.0, False), (23.5, True), (63.7, False)]
+    assert len({down for _, down, _, _, _ in marks}) == 3
+
+
+def test_matrices__nothing_and_bad_input_name_the_remedy():
+    rows = contradicting()
+    with pytest.raises(NoEvidence, match="another year="):
+        figures_depends.matrices(rows.clear())
+    with pytest.raises(ConceptError, match="rival_senders"):
+        figures_depends.matrices(rows.drop("share"))
+    with pytest.raises(ConceptError, match="one place, but the rows speak of KAZ, UZB"):
+        figures_depends.matrices(pl.concat([rows, rows.with_columns(place=pl.lit("UZB"))]))
+    with pytest.raises(ConceptError, match="one year, but the rows speak of 2018, 2021"):
+        figures_depends.matrices(pl.concat([rows, rows.with_columns(year=pl.lit(2018, pl.Int32))]))
+    for share in (-1.0, 101.0, float("nan")):
+        with pytest.raises(VocabularyError, match="between 0 and 100"):
+            figures_depends.matrices(rows.with_columns(share=pl.lit(share)))
+    with pytest.raises(VocabularyError, match="no way to weigh"):
+        figures_depends.matrices(rows.with_columns(matrix=pl.lit("guess")))
+    with pytest.raises(VocabularyError, match="1 or more"):
+        figures_depends.matrices(rows, top=0)
+
+
+def test_price__numbers_are_those_of_the_table_and_the_widest_swing_is_first():
+    found = worth()
+    figure = figures_depends.price(found)
+    told = said(figure)
+    for r in found.table.iter_rows(named=True):
+        low, mid, high = (figures_depends._usd(r[k], 1e6) for k in ("low80", "usd", "high80"))
+        assert told.count(f"{mid} ({low}–{high}) · {r['share_gdp']:.1f}% of product") == 1
+    swings = [r for r in found.swings.iter_rows(named=True) if r["usd_low"] < r["usd_high"]]
+    spans = [f"{r['usd_low'] / 1e6:.0f}–{r['usd_high'] / 1e6:.0f}" for r in swings]
+    assert [t for t in told if t in spans] == spans
+    assert "It hangs most on the part who need a permit" in figure.alt
+    assert "Without a range: exchange rate." in " ".join(told)
+    assert "un-ims-2020:stock" in figure.ids
+
+
+def test_price__what_nobody_knows_is_said_and_not_drawn():
+    told = said(figures_depends.price(worth(banned=None)))
+    assert "not known" in told
+    assert "Total, at least" in told
+    assert "not known" not in said(figures_depends.price(worth()))
+    points = {n: (v, v, v) for n, v in (("stock", 5e5), ("working_share", 0.6), ("permit_cost", 58_000))}
+    still = said(figures_depends.price(worth(**points, banned=None)))
+    assert "285 · 4.3% of product" in still
+    assert "No input was given a range." in " ".join(still)
+
+
+def test_price__nothing_and_bad_input_name_the_remedy():
+    from dataclasses import replace
+
+    found = worth()
+    with pytest.raises(NoEvidence, match="Give every input"):
+        figures_depends.price(replace(found, table=found.table.with_columns(usd=pl.lit(None, pl.Float64))))
+    with pytest.raises(ConceptError, match="union_price"):
+        figures_depends.price(found.table)
+
+
 @pytest.mark.parametrize("ending", ["svg", "png", "pdf"])
 def test_save__writes_and_refuses_to_overwrite(tmp_path, ending):
     path = tmp_path / f"figure.{ending}"
@@ -358,7 +637,7 @@ def test_label__is_short():
     assert labels.label("no-such-release", "My survey") == "My survey"
 
 
-def test_figures__six_within_a_second_and_a_half():
+def test_figures__nine_within_two_seconds():
     ALL["stock"]()  # imports and the list of fonts are not drawing
     begun = time.process_time()
     for make in ALL.values():

@@ -634,6 +634,67 @@ def test_commands__json_alone_on_standard_output(monkeypatch, capsys):
 
 @pytest.mark.packaged
 @pytest.mark.parametrize(
+    ("words", "shown", "drawn"),
+    [
+        (
+            ["leverage", "--system", "eurasia", "--year", "2021", "--draws", "20"],
+            "dependence",
+            "Who hangs on whom, 2021",
+        ),
+        (["remittances", "KAZ"], "published", "From whom Kazakhstan receives money, 2021, by every matrix"),
+        (["access", "KGZ", "RUS"], "a floor. Give --banned", "What access to Russia is worth to Kyrgyzstan, 2015"),
+    ],
+)
+def test_commands__draw_what_they_tell(monkeypatch, capsys, tmp_path, words, shown, drawn):
+    path = tmp_path / "drawn.svg"
+    code, out, err = command(monkeypatch, capsys, *words, "--figure", str(path))
+    assert (code, err) == (0, "")
+    assert shown in out
+    assert f">{drawn}</title>" in path.read_text("utf-8")
+    before = path.read_bytes()
+    code, out, err = command(monkeypatch, capsys, *words, "--figure", str(path))
+    assert (code, out) == (2, "")
+    assert "--force" in err
+    assert path.read_bytes() == before
+    code, out, err = command(monkeypatch, capsys, *words, "--figure", str(tmp_path / "drawn.gif"))
+    assert (code, out) == (2, "")
+    assert ".svg, .png or .pdf" in err
+
+
+@pytest.mark.packaged
+def test_commands__matrices_and_access_as_json(monkeypatch, capsys):
+    import json
+
+    code, out, _ = command(monkeypatch, capsys, "remittances", "KAZ", "--matrices", "--json")
+    told = json.loads(out)
+    assert (code, told["place"], told["year"]) == (0, "KAZ", 2021)
+    first = told["senders"][0]
+    shares = [m["share"] for m in first["matrices"]]
+    assert (min(shares), max(shares)) == (first["low"], first["high"])
+    assert told["sources"][0]["cite"]
+    code, out, _ = command(
+        monkeypatch,
+        capsys,
+        "access",
+        "KGZ",
+        "RUS",
+        "--banned",
+        "20000",
+        "10000",
+        "40000",
+        "--because",
+        "mine",
+        "--json",
+    )
+    told = json.loads(out)
+    assert code == 0
+    assert [p["part"] for p in told["parts"]] == ["permits", "bans", "total"]
+    assert {i["name"]: i["because"] for i in told["inputs"]}["banned"] == "mine"
+    assert told["left_out"] == {}
+
+
+@pytest.mark.packaged
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (["leverage"], "Name a holder"),
@@ -642,6 +703,13 @@ def test_commands__json_alone_on_standard_output(monkeypatch, capsys):
         (["remittances", "VAT"], "Nobody reported remittances"),
         (["remittances", "Atlantis"], "No place is called"),
         (["remittances", "TJK", "--method", "guess"], "not a way to weigh"),
+        (["remittances", "TJK", "--year", "2021"], "--year is of --matrices"),
+        (["remittances", "TJK", "--matrices", "--share", "36", "38"], "two questions"),
+        (["remittances", "TJK", "--matrices", "--year", "1950"], "2017, 2018, 2021, take one of them as --year"),
+        (["leverage", "--system", "nordic", "--figure", "none.svg"], "say --above 0"),
+        (["leverage", "--system", "eurasia", "--figure", "none.svg", "--above", "-1"], "no threshold"),
+        (["access", "KGZ", "KAZ", "--year", "2018"], "give --permit-cost, --because"),
+        (["access", "KGZ", "RUS", "--banned", "5", "6", "7"], r"5 lies outside \[6, 7\]"),
         (["shock", "TKM", "--growth", "-3", "--currency", "-45", "--year", "2015"], "has no rate|tenth of them"),
         (["shock", "RUS", "--growth", "-100", "--currency", "0"], "above -100"),
     ],

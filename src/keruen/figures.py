@@ -117,14 +117,28 @@ class Figure:
         from keruen import export
 
         target = Path(path)
+        refuse(target, force=force)
         kind = target.suffix.lower().lstrip(".")
-        if kind not in ("svg", "png", "pdf"):
-            raise OutputError(f"{target}: a figure is saved as .svg, .png or .pdf, by the ending of its name.")
-        export.refuse(target, force=force)
         svg = self.svg.encode()
         content = svg if kind == "svg" else _rendered(self._draw, (self.width, self.height), kind, self.title)
         export._put(target, content)
         return target
+
+
+def refuse(path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Refuse what :meth:`Figure.save` would, before the work.
+
+    Raises
+    ------
+    OutputError
+        If the ending is none of a figure, the file is there already, or its folder is not.
+    """
+    from keruen import export
+
+    target = Path(path)
+    if target.suffix.lower() not in (".svg", ".png", ".pdf"):
+        raise OutputError(f"{target}: a figure is saved as .svg, .png or .pdf, by the ending of its name.")
+    export.refuse(target, force=force)
 
 
 # ---------------------------------------------------------------- drawing
@@ -271,6 +285,27 @@ def _one_place(rows: pl.DataFrame, what: str) -> str:
 
 
 # ---------------------------------------------------------------- parts of figures
+
+
+@cache
+def _wide(text: str, size: float, *, bold: bool = False) -> float:
+    """How wide a text is, in points, in the font that drawings are measured in."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(family="DejaVu Sans", size=size, weight="bold" if bold else "normal")
+    return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
+
+
+def _folded(text: str, width: float, size: float) -> list[str]:
+    """A text in lines no wider than so many points, broken at spaces; a single word may be wider."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and _wide(f"{lines[-1]} {word}", size) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def _margin(names: Iterable[str], least: float = 96, most: float = 200) -> float:

@@ -49,6 +49,7 @@ Format = Annotated[
     str | None, typer.Option("--format", "-f", help="csv, xlsx, parquet, json or bibtex; by default as --out ends.")
 ]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file instead of standard output.")]
+Draw = Annotated[Path | None, typer.Option(help="Draw it: SVG, PNG or PDF by the name's ending.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell on standard error what is being done.")]
 
@@ -132,8 +133,8 @@ def say_json(told: dict[str, Any]) -> None:
     print(json.dumps(plain(told), ensure_ascii=False, indent=None if os.environ.get("KERUEN_COMPACT") else 1))
 
 
-def refuse(*, as_json: bool, format: str | None, out: Path | None, force: bool) -> None:
-    """Refuse what :func:`give` would, before the work: for commands that take long."""
+def refuse(*, as_json: bool, format: str | None, out: Path | None, force: bool, figure: Path | None = None) -> None:
+    """Refuse what :func:`give` would, and a figure that could not be saved, before the work."""
     from keruen import export
 
     if as_json and format not in (None, "json"):
@@ -142,6 +143,10 @@ def refuse(*, as_json: bool, format: str | None, out: Path | None, force: bool) 
         export.refuse_table(out, format or ("json" if as_json else None), force=force)
     elif format == "xlsx" and sys.stdout.isatty():
         raise OutputError("An Excel file cannot be shown here. Name a file: --out table.xlsx.")
+    if figure is not None:
+        from keruen import figures
+
+        figures.refuse(figure, force=force)
 
 
 def give(

@@ -11,6 +11,7 @@ from keruen.cli.common import (
     AsJson,
     AsOf,
     Counterpart,
+    Draw,
     Force,
     Format,
     Out,
@@ -38,7 +39,7 @@ def labour(
     until: Annotated[
         int | None, typer.Option("--to", help="Last year; by default 2024, or that of --as-of if earlier.")
     ] = None,
-    figure: Annotated[Path | None, typer.Option(help="Draw it: SVG, PNG or PDF by the name's ending.")] = None,
+    figure: Draw = None,
     seed: Seed = 0,
     as_of: AsOf = None,
     strict: Strict = False,
@@ -53,15 +54,12 @@ def labour(
 
     `keruen labour KAZ --at-least 2017:2000000 --figure labour.svg`
     """
-    from keruen import export
     from keruen.labour import labour as posterior
     from keruen.labour import sentences, told
     from keruen.labour import table as by_year
 
     asked = [_threshold(text) for text in at_least or []]
-    refuse(as_json=as_json, format=format, out=out, force=force)
-    if figure is not None:
-        export.refuse(figure, force=force)
+    refuse(as_json=as_json, format=format, out=out, force=force, figure=figure)
     found = posterior(
         place, counterpart=counterpart, as_of=as_of, strict=strict, years=(since, until), influence=influence, seed=seed
     )

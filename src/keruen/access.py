@@ -80,7 +80,8 @@ class Price:
         floor = f"; a floor, without {' and '.join(self.left_out)}" if self.left_out else ""
         return (
             f"Free access of workers of {self.place} to the labour market of {self.holder} in {self.year} is worth"
-            f" {usd:,.1f} million USD (80% {low:,.1f} to {high:,.1f}){part}{floor}. See table, inputs, left_out, swings, draws."
+            f" {usd:,.1f} million USD (80% {low:,.1f} to {high:,.1f}){part}{floor}."
+            " See table, inputs, left_out, swings, draws."
         )
 
     def _repr_html_(self) -> str:

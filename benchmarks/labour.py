@@ -35,7 +35,10 @@ def drawn(found):
 
 timed("import of the room", everything, lambda _: "")
 
-from keruen.estimators import hidden  # noqa: E402
+from keruen.estimators.amnesty import amnesty  # noqa: E402
+from keruen.estimators.capture_recapture import capture_recapture  # noqa: E402
+from keruen.estimators.repeat_counts import REPEAT, repeat_counts  # noqa: E402
+from keruen.estimators.repeat_regression import repeat_regression  # noqa: E402
 from keruen.labour import labour  # noqa: E402
 from keruen.streams import events, exodus, streams  # noqa: E402
 
@@ -52,12 +55,12 @@ timed("`keruen labour KAZ --counterpart UZB`", lambda: labour("KAZ", counterpart
 timed("`keruen streams KAZ`", lambda: streams("KAZ"), lambda t: f"{len(t):,} rows")
 timed("`keruen streams KAZ --exodus`", lambda: exodus("KAZ"), lambda t: f"{len(t):,} rows")
 timed("`keruen events KAZ`", lambda: events("KAZ"), lambda t: f"{len(t):,} rows")
-for method in hidden.REPEAT:
+for method in REPEAT:
     timed(
         f"bootstrap, {method}",
-        lambda m=method: hidden.repeat_counts(times, people, method=m, draws=10_000, rng=rng),
+        lambda m=method: repeat_counts(times, people, method=m, draws=10_000, rng=rng),
         drawn,
     )
-timed("bootstrap, regression with two covariates", lambda: hidden.repeat_regression(y, x, draws=10_000, rng=rng), drawn)
-timed("bootstrap, three lists", lambda: hidden.capture_recapture(lists, overlaps, draws=10_000, rng=rng), drawn)
-timed("amnesty", lambda: hidden.amnesty(164_586, take_up=(2, 2), draws=10_000, rng=rng), drawn)
+timed("bootstrap, regression with two covariates", lambda: repeat_regression(y, x, draws=10_000, rng=rng), drawn)
+timed("bootstrap, three lists", lambda: capture_recapture(lists, overlaps, draws=10_000, rng=rng), drawn)
+timed("amnesty", lambda: amnesty(164_586, take_up=(2, 2), draws=10_000, rng=rng), drawn)

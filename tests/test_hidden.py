@@ -11,17 +11,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from keruen.errors import FaultyTable, ModelError, NotConverged, VocabularyError
-from keruen.estimators import hidden
-from keruen.estimators.hidden import (
-    amnesty,
-    beta_from,
-    capture_recapture,
-    multiplier,
-    power_law,
-    repeat_counts,
-    repeat_regression,
-    residual,
-)
+from keruen.estimators.amnesty import amnesty
+from keruen.estimators.capture_recapture import capture_recapture
+from keruen.estimators.hidden import beta_from, told
+from keruen.estimators.multiplier import multiplier
+from keruen.estimators.power_law import power_law
+from keruen.estimators.repeat_counts import REPEAT, repeat_counts
+from keruen.estimators.repeat_regression import repeat_regression
+from keruen.estimators.residual import residual
 
 TIMES, POLICE = [1, 2, 3, 4, 5, 6], [1645, 183, 37, 13, 1, 1]  # Dutch police 1995, van der Heijden et al. (2003)
 
@@ -236,7 +233,7 @@ _freq = st.lists(st.integers(0, 3000), min_size=2, max_size=7).filter(lambda f: 
 @settings(max_examples=60, deadline=None)
 def test_repeat_counts__never_below_the_seen_and_corrected_never_above(f):
     times = list(range(1, len(f) + 1))
-    for method in hidden.REPEAT:
+    for method in REPEAT:
         found = repeat_counts(times, f, method=method)
         assert found.low95 >= sum(f) - 1e-6
         assert found.low95 <= found.value <= found.high95
@@ -289,7 +286,7 @@ def test_beta_from__has_the_mean_and_the_error():
 
 def test_bootstrap__ten_thousand_draws_within_two_seconds():
     rng, begun = np.random.default_rng(0), time.process_time()
-    for method in hidden.REPEAT:
+    for method in REPEAT:
         repeat_counts(TIMES, POLICE, method=method, draws=10_000, rng=rng)
     assert time.process_time() - begun < 2
     y, x = _people(rng)
@@ -313,7 +310,7 @@ def test_repeat_counts__nobody_seen_twice():
 
 
 def test_repeat_counts__nobody_seen_once_is_warned():
-    for method in hidden.REPEAT:
+    for method in REPEAT:
         found = repeat_counts([2, 3], [8, 4], method=method)
         assert found.value == 12
         assert any("f1 = 0" in w for w in found.warnings)
@@ -394,5 +391,5 @@ def test_capture_recapture__lists_that_do_not_meet():
 
 
 def test_told__is_plain():
-    found = hidden.told(repeat_counts(TIMES, POLICE))
+    found = told(repeat_counts(TIMES, POLICE))
     assert json.loads(json.dumps(found))["draws"] == 1

@@ -14,11 +14,18 @@ import polars as pl
 
 from keruen.errors import FaultyTable, UnreadableSource, VocabularyError
 from keruen.estimators import hidden
+from keruen.estimators.amnesty import amnesty
+from keruen.estimators.capture_recapture import capture_recapture
+from keruen.estimators.multiplier import multiplier
+from keruen.estimators.power_law import power_law
+from keruen.estimators.repeat_counts import REPEAT, repeat_counts
+from keruen.estimators.repeat_regression import repeat_regression
+from keruen.estimators.residual import residual
 from keruen.readers import workbook
 from keruen.readers.cells import worded
 
 COLUMNS = {
-    **dict.fromkeys(hidden.REPEAT, "times, people, and covariates if any"),
+    **dict.fromkeys(REPEAT, "times, people, and covariates if any"),
     **dict.fromkeys(("zhang", "zhang-logit", "zhang-cloglog"), "origin, reference, administrative, apprehended"),
     "residual": "quantity (present, registered, visitors), value, low, high",
     "multiplier": "registered, share, share_error",
@@ -160,34 +167,34 @@ def estimate(
         raise VocabularyError(f"{method!r} is not a method. Take one of: {', '.join(COLUMNS)}.")
     cells, rng = read(file), np.random.default_rng(seed)
     numbers: Callable[..., list[np.ndarray[Any, Any]]] = lambda *names, **k: _numbers(file, cells, list(names), **k)  # noqa: E731
-    if method in hidden.REPEAT:
+    if method in REPEAT:
         times, people = numbers("times", "people")
         x, names = _covariates(cells)
         if x is None:
-            return hidden.repeat_counts(times, people, method=method, draws=draws, rng=rng, known=known)
-        return hidden.repeat_regression(times, x, people=people, names=names, method=method, draws=draws, rng=rng)
+            return repeat_counts(times, people, method=method, draws=draws, rng=rng, known=known)
+        return repeat_regression(times, x, people=people, names=names, method=method, draws=draws, rng=rng)
     if method.startswith("zhang"):
         told = numbers("reference", "administrative", "apprehended")
         link = method.partition("-")[2] or "none"
-        return hidden.power_law(*told, names=cells.get("origin", ()), link=link, draws=draws, rng=rng)
+        return power_law(*told, names=cells.get("origin", ()), link=link, draws=draws, rng=rng)
     if method == "residual":
         return _residual(file, cells, numbers, max(draws, 4000), rng)
     if method == "multiplier":
         registered, share, error = numbers("registered", "share", "share_error")
         _one_row(file, registered)
         parameters = hidden.beta_from(float(share[0]), float(error[0]))
-        return hidden.multiplier(float(registered[0]), share=parameters, draws=max(draws, 4000), rng=rng)
+        return multiplier(float(registered[0]), share=parameters, draws=max(draws, 4000), rng=rng)
     if method == "amnesty":
         count, share, error = numbers("regularised", "take_up", "take_up_error")
         _one_row(file, count)
         stock = float(numbers("stock")[0][0]) if "stock" in cells else None
-        return hidden.amnesty(
+        return amnesty(
             float(count[0]), take_up=hidden.beta_from(float(share[0]), float(error[0])), prior=prior, stock=stock,
             draws=max(draws, 4000), rng=rng,
         )  # fmt: skip
     lists = [c for c in cells if c != "people"]
     *on, people = numbers(*lists, "people")
-    return hidden.capture_recapture(np.column_stack(on) if on else [], people, names=lists, draws=draws, rng=rng)
+    return capture_recapture(np.column_stack(on) if on else [], people, names=lists, draws=draws, rng=rng)
 
 
 def _one_row(file: Path, column: np.ndarray[Any, Any]) -> None:
@@ -211,7 +218,7 @@ def _residual(
         ])  # fmt: skip
     told = {n: (float(value[i]), (float(low[i]), float(high[i]))) for i, n in enumerate(names)}
     spread = {f"spread_{n}": s for n, (_, s) in told.items() if np.isfinite(s).all()}
-    return hidden.residual(
+    return residual(
         told["present"][0], told["registered"][0], told.get("visitors", (0.0, ()))[0],
         spread_present=spread.get("spread_present"), spread_registered=spread.get("spread_registered"),
         spread_visitors=spread.get("spread_visitors"), draws=draws, rng=rng,

@@ -23,7 +23,9 @@ from scipy import special
 
 from keruen import own
 from keruen.errors import BadDate, ModelError, NoEvidence, NotConverged, VocabularyError
-from keruen.estimators import hidden
+from keruen.estimators.amnesty import amnesty
+from keruen.estimators.hidden import Hidden
+from keruen.estimators.residual import residual
 from keruen.labour_model import Anchor, Design, Parameter, Regime, account, fit, log_likelihood, parameters, predicted
 from keruen.places import place as one_place
 from keruen.places import system
@@ -705,7 +707,7 @@ def _beside(
     rows: list[dict[str, Any]] = []
     every = claims.to_dicts() + list(figures)
 
-    def add(name: str, of: str, year: int, found: hidden.Hidden, ids: Sequence[str]) -> None:
+    def add(name: str, of: str, year: int, found: Hidden, ids: Sequence[str]) -> None:
         rows.append({
             "name": name, "of": of, "year": year, "low": found.low95, "value": found.value, "high": found.high95,
             "bound": found.bound, "assumptions": list(found.assumptions), "warnings": list(found.warnings),
@@ -715,15 +717,13 @@ def _beside(
     for r in every:
         if r["measure"] == "regularised" and r["value"] and r.get("definition") == "amnesty":
             for prior in ("1/U", "flat"):
-                made = hidden.amnesty(
-                    r["value"], take_up=TAKE_UP, eligible=ELIGIBLE, prior=prior, draws=20_000, rng=rng
-                )
+                made = amnesty(r["value"], take_up=TAKE_UP, eligible=ELIGIBLE, prior=prior, draws=20_000, rng=rng)
                 add(f"amnesty as a reveal, {prior} prior", "unregistered", r["start"].year, made, [r["id"]])
             guesses = [q for q in every if q["stream"] == "labour_unregistered" and q["measure"] == "labour_migrants"
                        and q["value"] and q["start"].year == r["start"].year]  # fmt: skip
             for q in guesses[:1]:
                 source = f"the estimate of {q['value']:,.0f} of the same year, so it is no check of that estimate"
-                made = hidden.amnesty(r["value"], take_up=(5, 4), derived_from=source, draws=20_000, rng=rng)
+                made = amnesty(r["value"], take_up=(5, 4), derived_from=source, draws=20_000, rng=rng)
                 add(
                     "amnesty as a reveal, take-up made to fit an estimate",
                     "unregistered",
@@ -731,7 +731,7 @@ def _beside(
                     made,
                     [r["id"], q["id"]],
                 )
-    persons: dict[int, hidden.Hidden] = {}
+    persons: dict[int, Hidden] = {}
     for r in every:
         if r["measure"] in ("household_permits_issued", "patents_issued") and r["value"] and r["counterpart"] is None:
             length = (r["end"] - r["start"]).days / 365.25
@@ -739,7 +739,7 @@ def _beside(
                 continue
             samples = r["value"] / length / np.exp(np.log(2.0) + 0.4 * rng.standard_normal(20_000))
             low, high = np.quantile(samples, [0.025, 0.975])
-            made = hidden.Hidden(
+            made = Hidden(
                 "permits per person-year", float(np.median(samples)), float(low), float(high), samples, bound="lower",
                 interval="prior of permits per person-year",
                 assumptions=("two permits a person-year, within a factor 2.2 either way: an assumption",
@@ -753,7 +753,7 @@ def _beside(
     for r in present.to_dicts():
         permits = persons.get(r["start"].year)
         if permits is not None and r["value"] > permits.value:
-            made = hidden.residual(
+            made = residual(
                 r["value"], permits.value, spread_registered=(permits.low95, permits.high95), draws=20_000, rng=rng
             )
             add("residual: temporarily staying less permit holders", "unregistered", r["start"].year, made, [r["id"]])

@@ -17,7 +17,8 @@ from keruen.audit_page import page
 from keruen.cli import main
 from keruen.errors import ConceptError
 from keruen.reconcile import reconcile
-from keruen.statements import Test, parsed, statements, template
+from keruen.statement_sets import parsed, statements, template
+from keruen.statements import Test
 from keruen.toy import calibration, trials
 from keruen.verdicts import ASK
 from keruen.verdicts import ask as put

@@ -1,7 +1,6 @@
 """Published counts, slow twins and laws for repeat counts, plain and by regression: Dutch police 1995."""
 
 import time
-
 from dataclasses import replace
 
 import numpy as np

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from keruen.errors import FaultyStatements, KeruenError, UnreadableSource, VocabularyError
-from keruen.statements import CHOICES, KINDS, TYPES, names, parsed, statements, template
+from keruen.statement_sets import names, parsed, statements, template
+from keruen.statements import CHOICES, KINDS, TYPES
 
 GOOD = """
 [set]

@@ -23,7 +23,8 @@ from keruen.beside import beside
 from keruen.errors import ConceptError
 from keruen.provenance import day
 from keruen.snapshot import manifest
-from keruen.statements import UNPROVEN, Statement, Statements, Test, statements
+from keruen.statement_sets import statements
+from keruen.statements import UNPROVEN, Statement, Statements, Test
 from keruen.tipping import Paths
 from keruen.verdicts import ask
 from keruen.witnesses import (

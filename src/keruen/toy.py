@@ -14,7 +14,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from keruen.statements import Statement, parsed
+from keruen.statement_sets import parsed
+from keruen.statements import Statement
 from keruen.verdicts import ask
 from keruen.witnesses import Day, together
 

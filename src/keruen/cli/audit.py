@@ -38,7 +38,7 @@ def audit(
     from keruen.audit import plain, table
     from keruen.audit_page import page
     from keruen.cli.common import plain as jsonable
-    from keruen.statements import template
+    from keruen.statement_sets import template
 
     if name == "template":
         sys.stdout.write(template())

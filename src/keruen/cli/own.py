@@ -69,7 +69,7 @@ def template(kind: Annotated[str, typer.Argument(help="evidence or audit")] = "e
 
         sys.stdout.write(of_figures())
     elif kind == "audit":
-        from keruen.statements import template as of_statements
+        from keruen.statement_sets import template as of_statements
 
         sys.stdout.write(of_statements())
     else:

@@ -26,6 +26,7 @@ from keruen.snapshot import manifest
 from keruen.statement_sets import statements
 from keruen.statements import UNPROVEN, Statement, Statements, Test
 from keruen.tipping import Paths
+from keruen.verdict_words import listed
 from keruen.verdicts import ask
 from keruen.witnesses import (
     CONTESTED,
@@ -39,7 +40,6 @@ from keruen.witnesses import (
     Finding,
     Side,
     lineage_of,
-    listed,
     together,
     told,
 )

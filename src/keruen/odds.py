@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from keruen import copies, labels
+from keruen import labels
 from keruen.errors import ConceptError, EvidenceError, KeruenError, ModelError, NoEvidence
 from keruen.labour import Labour, cards
 from keruen.path_design import USED
@@ -18,6 +18,7 @@ from keruen.reconcile import Posterior
 from keruen.shares import MONEY
 from keruen.streams import events
 from keruen.tipping import Paths, Tipping, tipping
+from keruen.verdict_words import bounds_of, chance, drawing, made, rounded, speaker, tells, told_reading, when_of
 from keruen.witnesses import (
     COVER,
     LINEAGES,
@@ -27,23 +28,15 @@ from keruen.witnesses import (
     Finding,
     Reading,
     Side,
-    at_of,
-    bounds_of,
-    chance,
-    drawing,
     each_of,
     found,
     inside,
     lineage_of,
-    made,
-    name_of,
     named,
     peers_of,
     readings,
-    rounded,
     side,
-    told_reading,
-    when_of,
+    witness,
 )
 from keruen.wording import HINDSIGHT, Number, Parts, Said, about, span
 
@@ -144,14 +137,7 @@ def _turn_sides(
             chance(p, mine),
             ".",
         ]
-        sides.append(
-            Side(
-                name=LINEAGES[lineage], lineage=lineage, holds=holds, value=p, unit="probability", says=says,
-                ids=tuple(dict.fromkeys(i for r in mine for i in copies.rests_on(r))),
-                releases=tuple(dict.fromkeys(str(r["release"]) for r in mine)), known=max(r["known"] for r in mine),
-                lag=any(r["known_basis"] == "publication lag" for r in mine),
-            )
-        )  # fmt: skip
+        sides.append(witness(LINEAGES[lineage], lineage, holds, says, mine, value=p, unit="probability"))
     return sides
 
 
@@ -260,7 +246,7 @@ def _alone_by_lineage(
         own = of[place]
         alone = ((own.value or 0) > 0) == up and all(((of[c].value or 0) < 0) == up for c in peers)
         says: Parts = [
-            Said(name_of(own), "name", own.release),
+            speaker(own),
             ", net migration ",
             when_of(args["start"], args["end"]),
             ": ",
@@ -350,16 +336,15 @@ def _rate_sides(day: Day, args: Mapping[str, Any], place: str, path: Paths, hidd
         return []
     lived = float(people[at].sum()) / 1000
     sides = []
-    for r in readings(day, {"measure": "net_migration", "stream": "all"}, place, args["start"], args["end"], hidden):
+    asked = {"measure": "net_migration", "stream": "all", "start": args["start"], "end": args["end"]}
+    for r in readings(day, asked, place, args["start"], args["end"], hidden):
         if r.value is None:
             continue
         rate = r.value / lived
         holds = inside(rate, None, None, args)
         says: Parts = [
-            Said(name_of(r), "name", r.release), f": net migration of {named(place)}, ",
-            *at_of(r, args["start"], args["end"]), ": ",
-            *told_reading(r, "persons"), " persons, ", made(rate, "per 1,000", r.rows, text=labels.spelt(rate, 1)),
-            " per 1,000 a year.",
+            *tells(r, asked, place, "persons"), " persons, ",
+            made(rate, "per 1,000", r.rows, text=labels.spelt(rate, 1)), " per 1,000 a year.",
         ]  # fmt: skip
         sides.append(side(r, holds, says, value=rate, unit="per 1,000"))
     return sides

@@ -26,7 +26,7 @@ def svg(picture: Mapping[str, Any]) -> str:
     ----------
     picture
         ``kind`` (strip, lines, fan or bars), ``title``, ``unit`` and what the kind needs, as
-        :mod:`keruen.verdicts` gives it.
+        :func:`keruen.verdict_words.drawing` gives it.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Who says what of a quantity, witness by witness, and the words in which a test tells it.
+"""Who says what of a quantity, witness by witness, and what can be asked of a day.
 
 Claims are read lineage by lineage, for editions that rewrite one another are one witness; the newest that is known
 speaks for its lineage. A copy speaks for whom it copies.
@@ -28,8 +28,7 @@ from keruen.reconcile import reconcile
 from keruen.tipping import Paths
 from keruen.trace import trace
 from keruen.vocabulary import measure as word
-from keruen.wording import Number, Parts, Said, about, exact, figure, number, span
-from keruen.wording import made as resting
+from keruen.wording import Parts
 
 Array = NDArray[np.float64]
 
@@ -46,7 +45,6 @@ QUICK: dict[str, Any] = {
     "draws": 50,
     "ess": 100,
 }  # of the path behind a strict verdict, which only stands beside another
-EMPTY: Mapping[str, Any] = {}
 LINEAGES = {"un": "UN estimates", "national": "national statistics"}
 WITNESS = {"census": 0, "register": 0, "administrative": 0, "survey": 1, "estimate": 1, "model": 2, "press": 3,
            "projection": 4}  # fmt: skip
@@ -566,59 +564,20 @@ def inside(value: float | None, low: float | None, high: float | None, args: Map
     return False if bottom > most or top < least else None
 
 
-# ---------------------------------------------------------------- words
+# ---------------------------------------------------------------- what a test makes of it
 
 
-def made(
-    value: float, unit: str, rows: Iterable[Mapping[str, Any]], *, words: bool = False, text: str = ""
-) -> Number | str:
-    """A number that carries its claims; in a toy world, where there are none, its bare text."""
-    held = [dict(r) for r in rows]
-    if held:
-        return resting(value, unit, held, words=words, text=text)
-    return text or (about(value, unit) if words else exact(value, unit))
-
-
-def told_reading(r: Reading, unit: str) -> Parts:
-    """The figure of a reading, with its claims."""
-    row = r.rows[0]
-    if len(r.rows) == 1 and r.value is not None and r.value == row["value"]:
-        parts: Parts = [number(row)] if not (r.low is not None and r.high is None) else ["more than ", number(row)]
-        return parts
-    if r.value is None:
-        ends: Parts = []
-        if r.low is not None:
-            ends += [number(row, column="low")]
-        if r.high is not None:
-            ends += [" to " if ends else "up to ", number(row, column="high")]
-        return ends if r.high is not None else ["more than ", *ends]
-    return [made(r.value, unit, r.rows)]
-
-
-def bounds_of(args: Mapping[str, Any], unit: str) -> str:
-    """The bounds of a test in words."""
-    low, high = args.get("low"), args.get("high")
-    bare = unit in ("ratio", "per 1,000", "percent", "probability", "years", "rank")
-    said = [figure(v, _digits(v)) if bare else exact(v, unit) for v in (low, high) if v is not None]
-    tail = " percent" if unit == "percent" else ""
-    if low is not None and high is not None:
-        return f"between {said[0]} and {said[1]}{tail}"
-    return f"{said[0]}{tail} or {'more' if low is not None else 'less'}"
-
-
-def _digits(value: float) -> int:
-    """Decimals that the number was written with."""
-    return len(f"{value:g}".partition(".")[2])
-
-
-def when_of(start: date, end: date) -> Said:
-    """A span in words."""
-    return Said(span(start, end))
-
-
-def unit_of(unit: str) -> str:
-    """A unit as sentences say it; money is printed in millions."""
-    return "million dollars" if unit == "USD" else unit
+def witness(
+    name: str, lineage: str, holds: bool | None, says: Parts, rows: Sequence[dict[str, Any]], *, value: float | None,
+    unit: str, points: Iterable[tuple[Any, float]] = (),
+) -> Side:  # fmt: skip
+    """A witness from the claims that it rests on."""
+    return Side(
+        name=name, lineage=lineage, holds=holds, value=value, unit=unit, says=says,
+        ids=tuple(dict.fromkeys(i for row in rows for i in copies.rests_on(row))),
+        releases=tuple(dict.fromkeys(str(row["release"]) for row in rows)), known=max(row["known"] for row in rows),
+        lag=any(row["known_basis"] == "publication lag" for row in rows), points=tuple(points),
+    )  # fmt: skip
 
 
 def side(
@@ -627,49 +586,8 @@ def side(
 ) -> Side:  # fmt: skip
     """A witness from its readings."""
     rows = [row for q in (r, *more) for row in q.rows]
-    return Side(
-        name=name_of(r), lineage=r.lineage, holds=holds, value=r.value if value is None else value, unit=unit,
-        says=says,
-        ids=tuple(dict.fromkeys(i for row in rows for i in copies.rests_on(row))),
-        releases=tuple(dict.fromkeys(str(row["release"]) for row in rows)), known=max(row["known"] for row in rows),
-        lag=any(row["known_basis"] == "publication lag" for row in rows), points=tuple(points),
-    )  # fmt: skip
-
-
-def listed(names: Iterable[str], most: int = 4) -> str:
-    """Names in a row; of many the first few.
-
-    Examples
-    --------
-    >>> listed("ab"), listed("abcdef")
-    ('a and b', 'a, b, c and 3 more')
-    """
-    said = list(dict.fromkeys(names))
-    if len(said) > most:
-        said = [*said[: most - 1], f"{len(said) - most + 1} more"]
-    return said[0] if len(said) == 1 else ", ".join(said[:-1]) + " and " + said[-1] if said else ""
-
-
-def nobody(args: Mapping[str, Any], place: str, day: Day, start: date, end: date) -> str:
-    """That nobody told it, in words."""
-    what = said_of(args["measure"])
-    by = "" if day.as_of is None else f" by {span(day.as_of, day.as_of)}"
-    counted = f" ({definitions()[args['definition']]['name']})" if args.get("definition") else ""
-    return f"Nobody had told {what}{counted} of {all_places()[place].name} for {span(start, end)}{by}."
-
-
-def drawing(kind: str, title: str, unit: str, bounds: Mapping[str, Any] = EMPTY, **what: Any) -> list[dict[str, Any]]:
-    """What a small picture needs, as plain data; none where there is nothing to draw."""
-    if not any(what.get(k) for k in ("points", "series", "median", "rest")):
-        return []
-    ends = {"low": bounds.get("low"), "high": bounds.get("high")}
-    return [{"kind": kind, "title": title, "unit": unit, **ends, **what}]
-
-
-def strip(sides: Sequence[Side], args: Mapping[str, Any], title: str, unit: str) -> list[dict[str, Any]]:
-    """A strip of the witnesses' figures against the bounds."""
-    points = [(s.name, s.value, s.holds) for s in sides if s.value is not None and np.isfinite(s.value)]
-    return drawing("strip", title, unit, args, points=points)
+    told = r.value if value is None else value
+    return witness(name_of(r), r.lineage, holds, says, rows, value=told, unit=unit, points=points)
 
 
 def each_of(args: Mapping[str, Any], ask: Callable[[str], Finding], *, independent: bool = False) -> Finding:
@@ -683,41 +601,9 @@ def each_of(args: Mapping[str, Any], ask: Callable[[str], Finding], *, independe
     return together(parts, independent=independent)
 
 
-ENDS = {
-    "stock": "born in", "immigration": "from", "emigration": "to", "foreign_citizens": "citizens of",
-    "money_transfers": "from",
-    "remittances": "from", "labour_migrants": "from", "labour_migrants_share": "from", "regularised": "from",
-}  # fmt: skip
-
-
-def said_of(measure: str) -> str:
-    """The name of a measure in a sentence."""
-    return measure.replace("_", " ").replace("gdp", "GDP")
-
-
-def what_of(args: Mapping[str, Any], place: str) -> str:
-    """The quantity that a test asks about, in words."""
-    said = said_of(args["measure"])
-    if args.get("stream", "all") not in ("all", "labour", args["measure"]):
-        said += f" ({args['stream'].replace('_', ' ')})"
-    if args.get("group", "all") != "all":
-        said += f", {args['group'].replace('=', ' ')},"
-    said += f" of {named(place)}"
-    if args.get("counterpart"):
-        said += f", {ENDS.get(args['measure'], 'of')} {listed(map(named, args['counterpart']))}"
-    return said
-
-
 def named(code: str) -> str:
     """The name of a place, or its code where it has none."""
     return all_places()[code].name if code in all_places() else code
-
-
-def at_of(r: Reading, start: date, end: date) -> Parts:
-    """Of what time a reading speaks: its own day where it has one."""
-    row = r.rows[0]
-    when = span(row["start"], row["end"]) if len(r.rows) == 1 and not r.how else span(start, end)
-    return [Said(when), f" ({r.how})" if r.how else ""]
 
 
 def peers_of(args: Mapping[str, Any]) -> list[str]:
@@ -726,15 +612,3 @@ def peers_of(args: Mapping[str, Any]) -> list[str]:
     if given == "world":
         return [c for c, p in all_places().items() if p.kind == "country"]
     return list(given)
-
-
-def chance(value: float, rows: Sequence[Mapping[str, Any]]) -> Number | str:
-    """A probability in words of two digits, with its claims."""
-    said = "above 0.99" if value > 0.99 else "below 0.01" if value < 0.01 else labels.spelt(value, 2)
-    return made(value, "probability", rows, text=said)
-
-
-def rounded(value: float, rows: Sequence[Mapping[str, Any]], digits: int = 1) -> Number | str:
-    """A figure with few digits, with its claims."""
-    said = labels.spelt(float(value), digits)
-    return made(float(value), "per 1,000", rows, text=said)

@@ -155,7 +155,7 @@ def trend(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
                 Said(f"{_year(rs[0])} to {_year(rs[-1])}"), f": {word_}, p = ",
                 made(p, "p", rows, text="below 0.001" if p < 0.001 else labels.spelt(p, 3)), ".",
             ]  # fmt: skip
-            sides.append(side(rs[-1], word_ == args["expect"], says, value=None, unit="p", more=rs[:-1]))
+            sides.append(side(rs[-1], word_ == args["expect"], says, value=p, unit="p", more=rs[:-1]))
             lines.append(_line(rs))
         pictures = drawing("lines", what_of(args, place), unit, series=lines)
         lacking = "" if sides else " ".join(open_) or nobody(args, place, day, args["start"], args["end"])

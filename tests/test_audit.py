@@ -449,6 +449,19 @@ def test_audit__of_a_users_own_file(tmp_path):
     assert kr.audit(path).about.name == "mine"
 
 
+def test_trend__the_value_of_a_witness_is_its_p(article):
+    sides = [
+        side
+        for row in article.rows
+        for verdict in (row.then, row.now)
+        for found in verdict.findings
+        for side in found.sides
+        if side.unit == "p"
+    ]
+    assert sides
+    assert all(0 <= side.value <= 1 for side in sides)
+
+
 @pytest.fixture
 def run(monkeypatch, capsys):
     """Run a command: exit code, standard output, standard error."""

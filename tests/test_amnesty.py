@@ -53,3 +53,8 @@ def test_amnesty__larger_than_the_stock_and_improper():
     assert "derived from the 300,000" in str(
         amnesty(9, take_up=(5, 4), derived_from="the 300,000", rng=rng).assumptions
     )
+
+
+def test_amnesty__no_draws_tell_nothing():
+    with pytest.raises(ModelError, match="0 draws tell no number"):
+        amnesty(1_000, take_up=(5, 4), draws=0)

@@ -388,6 +388,14 @@ def test_change__takes_spans_of_other_lengths_per_year():
     assert side.value == pytest.approx(wanted)
 
 
+def test_change__of_a_day_of_what_is_counted_by_years_is_told_to_lack():
+    asked = {"place": ("KAZ",), "measure": "emigration", "definition": "reg_permanent", "as": "ratio", "low": 0.0}
+    day = {"start": date(2008, 1, 1), "end": date(2008, 1, 1)}
+    told = ask("change", **asked, **day, before=span(1992, 1996))
+    assert told.verdict == UNDETERMINED
+    assert "Nobody had told emigration" in told.lacking
+
+
 def test_level__of_several_counterparts_is_their_sum():
     told = ask(
         "level",

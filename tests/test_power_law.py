@@ -57,3 +57,8 @@ def test_power_law__bad_tables():
     assert len(caught.value.faults) == 3
     with pytest.raises(ModelError, match="Nobody was apprehended"):
         power_law([100, 200, 300, 400], [5, 6, 7, 8], [0, 0, 0, 0])
+
+
+def test_power_law__names_that_do_not_fit_are_refused():
+    with pytest.raises(FaultyTable, match="1 names for 4 origins"):
+        power_law([100, 200, 300, 400], [10, 20, 30, 40], [1, 2, 3, 4], names=["KAZ"])

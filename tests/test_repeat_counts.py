@@ -215,3 +215,7 @@ def test_regression__separation_and_repeated_covariates():
         repeat_regression([1, 2], [1.0, np.nan], people=[9, 5])
     with pytest.raises(VocabularyError, match="regression"):
         repeat_regression([1, 2], people=[9, 5], method="chao-bc")
+    with pytest.raises(FaultyTable, match="2 rows of covariates for 3 of times"):
+        repeat_regression([1, 2, 3], [0, 1], people=[9, 5, 2])
+    with pytest.raises(FaultyTable, match="2 names for 1 covariates"):
+        repeat_regression([1, 2, 2], [0, 1, 0], people=[9, 5, 2], names=["age", "sex"])

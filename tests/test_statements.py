@@ -121,6 +121,7 @@ def test_parsed__tells_line_and_remedy(old, new, line, said):
         ('kind = "spread"\nof = "rivals"\nlow = 2', "a spread of rivals needs measure and a time"),
         ('kind = "date_between"\nfirst = 2018\nlast = 2008', "first 2018 is after last 2008"),
         ('kind = "event_exists"\nevent = "amnisty"\nyear = 2006', "is no kind of event. Did you mean amnesty?"),
+        ('kind = "event_exists"\nevent = "amnesty"\nyear = 2006\nwords = "("', "words '(' is no pattern"),
         ('kind = "posterior_probability"\nroom = "labour"\nquantity = "rate"\nyear = 2012\nlow = 1', "the room labour has labour,"),
         ('kind = "posterior_probability"\nroom = "leverage"\nquantity = "gross"\nyear = 2012\nlow = 1', "leverage needs holder"),
         ('kind = "joint_state"\nyear = 2012\nstate = "receiving"', "needs peers"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -120,6 +121,14 @@ def as_test(n: int, k: int, row: dict[str, Any], shared: dict[str, Any], reading
         if key in known and key not in args and own and shared[key]:
             args[key] = shared[key]
     _words(args, at, reading)
+    if "words" in args:
+        try:
+            re.compile(args["words"])
+        except (re.error, TypeError) as error:
+            reading.tell(
+                (*at, "words"), f"words {args['words']!r} is no pattern: {error}. Put \\ before a sign meant as it is."
+            )
+            args.pop("words")
     for key in ("place", "counterpart", "peers"):
         if key not in known:
             continue

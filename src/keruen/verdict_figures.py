@@ -70,7 +70,10 @@ def level(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
 def change(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
     """Did the figure change as was said, by each lineage against itself? Spans of other lengths are taken per year."""
     before = args["before"]
-    months = [12 * (t["end"].year - t["start"].year) + t["end"].month - t["start"].month for t in (before, args)]
+    # A day has no months; nothing of a span is told of one, so that its length does not matter.
+    months = [
+        max(1, 12 * (t["end"].year - t["start"].year) + t["end"].month - t["start"].month) for t in (before, args)
+    ]
     uneven = word(args["measure"]).when == "span" and months[0] != months[1]
     per_year = [12 / n for n in months] if uneven else [1.0, 1.0]
 

@@ -69,7 +69,7 @@ def suggest(word: str, known: Iterable[str]) -> str:
     >>> suggest("net_migraton", ["net_migration", "stock"])
     'Did you mean net_migration?'
     """
-    known = list(known)
+    known = sorted(known) if isinstance(known, set | frozenset) else list(known)  # a set has no order of its own
     near = get_close_matches(str(word).lower(), known, n=3, cutoff=0.6)
     if near:
         return f"Did you mean {' or '.join(near)}?"

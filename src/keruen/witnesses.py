@@ -493,7 +493,8 @@ def readings_of(table: pl.DataFrame, measure: str, start: date, end: date) -> li
         near = table.filter((pl.col("start") >= start) & (pl.col("start") < last))
         if start == end and near.is_empty():  # a day: the same year will do
             near = table.filter(pl.col("start").dt.year() == start.year)
-        return [_exact(r) for r in near.sort("start", "known").unique(["_lineage", "release"], keep="last").to_dicts()]
+        last_told = near.sort("start", "known", "id").unique(["_lineage", "release"], keep="last", maintain_order=True)
+        return [_exact(r) for r in last_told.to_dicts()]
     exact_rows = table.filter((pl.col("start") == start) & (pl.col("end") == end)).sort("known", "id")
     got = {(r["_lineage"], r["release"]): _exact(r) for r in exact_rows.to_dicts()}
     window = pl.DataFrame({"start": [start], "end": [end]})

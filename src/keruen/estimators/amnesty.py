@@ -71,6 +71,8 @@ def amnesty(
                 "be infinite. Take prior='1/U', or a take-up prior with a first number above 1."
             )
         a -= 1
+    if draws < 1:
+        raise ModelError(f"{draws} draws tell no number. Give 1 or more.")
     rng = randomness(rng)
     p = np.maximum(rng.beta(a, b, draws), 1e-12)
     # NegBin as a gamma mixture of Poissons: exact, and it takes means beyond the range of the direct sampler.

@@ -34,7 +34,7 @@ class Hidden:
     method
         Which estimator.
     value, low95, high95
-        Persons. With draws: their median and central 95%, unless `interval` says otherwise.
+        Persons: the estimate and its 95%, of draws their central 95%, as `interval` says.
     draws
         (draw,), persons. A point estimate has one draw.
     bound

@@ -171,6 +171,8 @@ def _check_power_law(N: Array, n: Array, m: Array, names: Sequence[str]) -> None
     if not N.shape == n.shape == m.shape:
         raise FaultyTable("power law", [f"row 1, {N.size}, {n.size} and {m.size} origins: give three numbers each."])
     faults = []
+    if names and len(names) != N.size:
+        faults.append(f"row 1, {len(names)} names for {N.size} origins: name each or none.")
     for at, (a, b, c) in enumerate(zip(N, n, m, strict=True), start=1):
         who = names[at - 1] if len(names) >= at else f"origin {at}"
         if not all(np.isfinite(v) and v >= 0 and v == np.floor(v) for v in (a, b, c)):

@@ -112,6 +112,8 @@ def repeat_regression(
 
     Raises
     ------
+    FaultyTable
+        If covariates or their names do not fit the rows.
     NotConverged
         If a covariate separates those seen once from the others.
 
@@ -130,12 +132,21 @@ def repeat_regression(
     if method not in ("ztp", "chao", "zelterman"):
         raise VocabularyError(f"{method!r} has no regression form. Take ztp, chao or zelterman.")
     y, w = counts(times, people)
-    x = np.ones((y.size, 1)) if covariates is None else np.asarray(covariates, dtype=float).reshape(y.size, -1)
+    x = np.ones((y.size, 1)) if covariates is None else np.asarray(covariates, dtype=float)
+    if len(x) != y.size:
+        raise FaultyTable(
+            "covariates", [f"row 1, {len(x)} rows of covariates for {y.size} of times: give one for each."]
+        )
+    x = x.reshape(y.size, -1)
     if covariates is not None:
         if not np.isfinite(x).all():
             at = int(np.flatnonzero(~np.isfinite(x).all(1))[0]) + 1
             raise FaultyTable("covariates", [f"row {at}, a covariate is missing. Leave the row out or code a group."])
         x = np.column_stack([np.ones(y.size), x])
+    if names and len(names) != x.shape[1] - 1:
+        raise FaultyTable(
+            "covariates", [f"row 1, {len(names)} names for {x.shape[1] - 1} covariates: name each or none."]
+        )
     labels = ["(intercept)", *(names or [f"x{i}" for i in range(1, x.shape[1])])]
     if np.linalg.matrix_rank(x * (w > 0)[:, None]) < x.shape[1]:
         raise ModelError("Covariates repeat each other (or the intercept): leave one of them out.")

@@ -497,3 +497,15 @@ def test_ranking__tajikistan_is_among_the_first():
     told = share.ranking("TJK", since=2014, until=2014)
     assert told["rank"].max() <= 3
     assert told["of"].min() > 100
+
+
+@pytest.mark.packaged
+def test_strict__reaches_modelled_hosts_and_ranks():
+    """Incomes by which hosts are weighed, and shares that are ranked, rest on a lag as much as inflows do."""
+    day = "2018-05-03"
+    loose, strict = (room.remittances("TJK", as_of=day, strict=s, draws=20) for s in (False, True))
+    assert "ratha_shaw" in set(loose.hosts["method"])
+    assert len(loose.ranking) > 1
+    for release in {*strict.hosts["release"].drop_nulls(), *strict.ranking["release"]}:
+        assert store.cards()[release].lag_months is None, release
+    assert set(strict.hosts["release"]) < set(loose.hosts["release"])

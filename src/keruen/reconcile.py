@@ -314,7 +314,7 @@ def reconcile(
         raise ConceptError(f"{measure} has no measurement model yet. Reconcile net_migration.")
     several = not isinstance(places, str | int | Place)
     named: list[Any] = [places] if isinstance(places, str | int | Place) else list(places)
-    codes = [one_place(p).code for p in named]
+    codes = list(dict.fromkeys(one_place(p).code for p in named))
     cutoff = None if as_of is None else day(str(as_of) if isinstance(as_of, int) else as_of, last=True)
     if workers < 0:
         raise ModelError(f"{workers} workers cannot be. Give 1 or more, or 0 for one a core.")

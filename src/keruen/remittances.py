@@ -148,7 +148,7 @@ def remittances(
         raise NoEvidence(f"Nobody reported remittances or transfers received in {code} in these years.")
     table = shares(told)
     gdp = _one_gdp(told)
-    ours, concentrated = _modelled(told, code, method, beta, draws, seed, as_of)
+    ours, concentrated = _modelled(told, code, method, beta, draws, seed, as_of, strict)
     hosts = pl.concat([_reported(told), _published(told), ours])
     hosts = (
         hosts.drop("share_gdp")
@@ -163,7 +163,7 @@ def remittances(
         shares=table,
         hosts=hosts,
         concentration=pl.concat([_concentrated(_published(told)), concentrated]).sort("year", "method", "release"),
-        ranking=ranking(code, since=since, until=until, as_of=as_of),
+        ranking=ranking(code, since=since, until=until, as_of=as_of, strict=strict),
         gdp_release=gdp["release"].cast(pl.String)[-1] if len(gdp) else None,
         ids=tuple(told["id"]),
         releases=tuple(used),
@@ -262,18 +262,26 @@ def _between(points: Mapping[int, Array], year: int) -> Array:
 
 
 def _modelled(
-    claims: pl.DataFrame, code: str, method: str, beta: float, draws: int, seed: int, as_of: str | date | None
+    claims: pl.DataFrame,
+    code: str,
+    method: str,
+    beta: float,
+    draws: int,
+    seed: int,
+    as_of: str | date | None,
+    strict: bool,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Hosts of a place by Keruen's own allocation, year by year, and their concentration."""
     received = claims.filter(pl.col("measure") == "remittances_received")
     names = stock_editions(as_of)
-    people = store.evidence(measure="stock", counterpart=code, release=names, sex="all", as_of=as_of) if names else None
+    asked: dict[str, Any] = {"as_of": as_of, "strict": strict}
+    people = store.evidence(measure="stock", counterpart=code, release=names, sex="all", **asked) if names else None
     if received.is_empty() or people is None or people.is_empty():
         return pl.DataFrame(schema=HOSTS), pl.DataFrame(schema=CONCENTRATION)
     rng = np.random.default_rng(seed)
     known, cards = known_hosts(names), releases()
     codes = [p.code for p in countries()]
-    wages = store.evidence(measure="gdp_per_capita", as_of=as_of)
+    wages = store.evidence(measure="gdp_per_capita", **asked)
     whole = pl.all_horizontal(pl.col(c) == "all" for c in ("age", "group"))
     behind = people.filter(whole).select("place", at=pl.col("start").dt.year(), id="id")
     points = _points(people, codes)

@@ -152,6 +152,7 @@ def ranking(
     since: int | None = None,
     until: int | None = None,
     as_of: str | date | None = None,
+    strict: bool = False,
 ) -> pl.DataFrame:
     """Ranks in the world by remittances over GDP, published shares and our own division apart.
 
@@ -163,13 +164,15 @@ def ranking(
         First and last calendar year.
     as_of
         Only what was known on that day.
+    strict
+        Leave out what rests on a publication lag.
 
     Returns
     -------
     ``year``, ``release``, ``derived``, ``place``, ``share_gdp``, ``rank`` (1 depends most) and ``of`` (places that have
     a share). Places that nobody reported are not ranked.
     """
-    rows = calendar_years(store.evidence(measure="remittances_share_gdp", as_of=as_of))
+    rows = calendar_years(store.evidence(measure="remittances_share_gdp", as_of=as_of, strict=strict))
     rows = rows.filter(
         pl.col("place").cast(pl.String).is_in([p.code for p in countries()])
         & pl.lit(True if since is None else None).fill_null(pl.col("year") >= (since or 0))

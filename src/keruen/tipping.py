@@ -425,7 +425,10 @@ def outlier(system: Mapping[str, Paths], place: str, *, threshold: float = 0.0) 
     drawn = {code: _draws(p) for code, p in system.items()}
     common = sorted(set.intersection(*({int(y) for y in years} for years, _ in drawn.values())))
     fewest = min(rates.shape[0] for _, rates in drawn.values())
-    smoothed = {code: smooth(rates)[:fewest][:, np.isin(years, common)] for code, (years, rates) in drawn.items()}
+    smoothed = {
+        code: smooth(rates[np.arange(fewest) * len(rates) // fewest])[:, np.isin(years, common)]  # of all chains alike
+        for code, (years, rates) in drawn.items()
+    }
     hidden = np.any([~np.isfinite(s[0]) for s in smoothed.values()], axis=0)
     states = {code: s > threshold for code, s in smoothed.items()}
     own = states.pop(place)

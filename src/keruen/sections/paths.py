@@ -1,20 +1,19 @@
-"""The path of net migration that the claims leave possible, and a hundred draws of it for tables."""
+"""The path of net migration that the claims leave possible, as sentences and tables of a brief tell it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from keruen.errors import ModelError, NoEvidence
 from keruen.path_design import USED
 from keruen.provenance import releases
 from keruen.reconcile import Posterior, reconcile
-from keruen.sections.common import DRAWS, Asked
+from keruen.sections.common import Asked
 from keruen.store import cards
 from keruen.tipping import ALREADY, NEVER, UNCONFIRMED, Tipping, tipping
 from keruen.wording import Number, Parts, Said, say, share
@@ -28,10 +27,9 @@ QUICK: dict[str, Any] = {"draws": 50, "ess": 100}  # a look aside: a past day, a
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A posterior, a hundred draws of it, their tipping, and the claims behind it."""
+    """A posterior, its tipping, and the claims behind it."""
 
     posterior: Posterior
-    thin: Posterior
     tipped: Tipping
     rows: list[dict[str, Any]]
 
@@ -41,6 +39,10 @@ class Path:
         t = self.tipped
         told: dict[int | str, float] = dict(t.p_by_year.items())
         return told | {NEVER: t.p_never, UNCONFIRMED: t.p_unconfirmed, ALREADY: t.p_already_receiving}
+
+    @property
+    def draws(self) -> int:
+        return len(self.posterior.rates)
 
     @property
     def claims(self) -> list[dict[str, Any]]:
@@ -85,8 +87,7 @@ def path_of(asked: Asked, as_of: date | None = None, *, quick: bool = False, **o
     rows += [_named(i) for i in beside]
     if not rows:
         return None  # nothing that could be cited
-    thin = replace(found, chains=found.rates[stand_for(found)][None])
-    return Path(found, thin, tipping(thin, PERSISTENCE, since=SINCE), rows)
+    return Path(found, tipping(found, PERSISTENCE, since=SINCE), rows)
 
 
 def _named(claim: str) -> dict[str, Any]:
@@ -105,22 +106,6 @@ def settled(asked: Asked, as_of: date | None = None, **options: Any) -> Path | N
         return path_of(asked, as_of, quick=True, **options)
     except ModelError:
         return None
-
-
-def stand_for(found: Posterior, draws: int = DRAWS) -> NDArray[np.int64]:
-    """Positions of a hundred draws that stand for all: every so-manieth in the order of their headline.
-
-    Taken so they keep the share of each tipping year to within one in a hundred, which a hundred taken blindly would
-    miss by five.
-    """
-    rates = found.rates
-    if len(rates) <= draws:
-        return np.arange(len(rates))
-    labels = tipping(found, PERSISTENCE, since=SINCE).labels
-    words = {NEVER: 10_000, UNCONFIRMED: 10_001, ALREADY: 10_002}
-    headline = [words[label] if isinstance(label, str) else label for label in labels]
-    order = np.lexsort((rates[:, -4:].mean(1), np.array(headline)))
-    return np.asarray(order[((np.arange(draws) + 0.5) * len(rates) / draws).astype(int)])
 
 
 # ---------------------------------------------------------------- words

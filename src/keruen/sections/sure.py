@@ -54,7 +54,7 @@ def sure_section(asked: Asked, net: Net | None, path: Path | None, used: set[str
 def _row(treatment: str, path: Path, persistence: int) -> dict[str, Any]:
     t = path.tipped
     if persistence != PERSISTENCE:
-        t = tipping(path.thin, persistence, since=SINCE)
+        t = tipping(path.posterior, persistence, since=SINCE)
     return {
         "treatment": treatment, "as_of": "", "persistence": persistence, "mode": str(t.mode),
         "p_turned": sum(t.p_by_year.values()), "p_never": t.p_never, "p_unconfirmed": t.p_unconfirmed,

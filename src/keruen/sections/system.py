@@ -15,7 +15,6 @@ from keruen.places import Place as Member
 from keruen.places import places
 from keruen.provenance import releases
 from keruen.sections.common import (
-    DRAWS,
     LABOUR,
     MONEY,
     Asked,
@@ -41,6 +40,7 @@ from keruen.wording import (
     Said,
     count,
     edition_of,
+    figure,
     listed,
     made,
     number,
@@ -191,8 +191,8 @@ def _tipped(name: str, ones: Sequence[One], earlier: date) -> Section:
             lines,
             [
                 "By ",
-                Said(str(DRAWS)),
-                " draws a place of the path that all claims leave possible. Sending and receiving: "
+                Said(figure(min(p.draws for _, p in known))),
+                " draws a place or more, of the path that all claims leave possible. Sending and receiving: "
                 "half a person or more a year for each thousand inhabitants.",
             ],
         ),
@@ -214,8 +214,8 @@ def _apart(ones: Sequence[One]) -> Section:
     paths = {o.asked.code: o.path for o in ones if o.path is not None}
     if len(paths) < 3:
         return told
-    thin = {code: p.thin for code, p in paths.items()}
-    tables = {code: outlier(thin, code).filter(pl.col("year") >= SINCE) for code in thin}
+    posteriors = {code: p.posterior for code, p in paths.items()}
+    tables = {code: outlier(posteriors, code).filter(pl.col("year") >= SINCE) for code in posteriors}
     peaks = {code: table.sort("p_alone", descending=True).row(0, named=True) for code, table in tables.items()}
     missing = [o for o in ones if o.path is None]
     others = "of the places told here all others" if missing else "all others"
@@ -261,7 +261,7 @@ def _apart(ones: Sequence[One]) -> Section:
             ],
         ),
     )  # fmt: skip
-    drawn(told, lambda: figures_tipping.apart(tables[first], first, thin))
+    drawn(told, lambda: figures_tipping.apart(tables[first], first, posteriors))
     return told
 
 

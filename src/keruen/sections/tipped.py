@@ -9,7 +9,7 @@ import numpy as np
 
 from keruen import figures_tipping
 from keruen.errors import ModelError
-from keruen.sections.common import DRAWS, Asked, Section, answers, drawn, says, section, shows, table_of, unreported
+from keruen.sections.common import Asked, Section, answers, drawn, says, section, shows, table_of, unreported
 from keruen.sections.paths import PERSISTENCE, RECKONING, SINCE, Path, chance, headword, path_of, settled
 from keruen.tipping import ALREADY, NEVER, UNCONFIRMED
 from keruen.wording import (
@@ -78,7 +78,7 @@ def tipped_section(asked: Asked, path: Path | None, fault: bool = False) -> Sect
         say(
             "Tables and sentences here stand on {n} draws of the path. A turn counts if the three-year mean of net "
             "migration stays above nought for {years} years; what else one may ask of it: {how}.",
-            n=Said(str(DRAWS)), years=Said(str(PERSISTENCE)), how=Said(f"keruen tipping {asked.code}", "code"),
+            n=Said(figure(path.draws)), years=Said(str(PERSISTENCE)), how=Said(f"keruen tipping {asked.code}", "code"),
         ),
     )  # fmt: skip
     return told
@@ -169,7 +169,7 @@ def _headline(asked: Asked, path: Path) -> Parts:
 def _state(asked: Asked, path: Path) -> Parts:
     """The newest year in which the state is defined, and where four draws in five put the turn."""
     k, t = path.now, path.tipped
-    drawn_rates = path.thin.rates[:, k - 1 : k + 2].mean(1)
+    drawn_rates = path.posterior.rates[:, k - 1 : k + 2].mean(1)
     low, middle, high = np.quantile(drawn_rates, [0.1, 0.5, 0.9])
 
     def rate(value: float) -> Number:
@@ -308,7 +308,7 @@ def _moved_most(then: Path, path: Path) -> tuple[int, int, float, float, float, 
 
     def told(p: Path, first: int) -> tuple[float, float]:
         inside = (p.posterior.years >= first) & (p.posterior.years <= first + 4)
-        return float(p.tipped.p_receiving[inside].mean()), float(np.median(p.thin.rates[:, inside].mean(1)))
+        return float(p.tipped.p_receiving[inside].mean()), float(np.median(p.posterior.rates[:, inside].mean(1)))
 
     # Both ends of a path have no three-year mean.
     common = sorted({int(y) for y in then.tipped.years[1:-1]} & {int(y) for y in path.tipped.years[1:-1]})

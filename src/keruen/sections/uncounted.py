@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from keruen import figures_labour
@@ -18,7 +17,6 @@ from keruen.labour import Labour, by_year, gather, probability
 from keruen.labour import labour as labour_of
 from keruen.places import places
 from keruen.sections.common import (
-    DRAWS,
     LABOUR,
     ROWS_SHOWN,
     Asked,
@@ -96,16 +94,6 @@ def _fit(asked: Asked) -> Labour:
     return found
 
 
-def _thinned(found: Labour, year: int) -> Labour:
-    """A hundred draws that stand for all: every so-manieth in the order of their total in a year."""
-    many = found.cube.sizes["draw"]
-    if many <= DRAWS:
-        return found
-    order = np.argsort(found.cube["labour"].sel(year=year).values, kind="stable")
-    pick = order[((np.arange(DRAWS) + 0.5) * many / DRAWS).astype(int)]
-    return replace(found, cube=found.cube.isel(draw=pick))
-
-
 def _reckoning(told: Section, asked: Asked) -> tuple[Parts, bool]:
     """How many labour migrants, registered and not, where enough figures tie it; and whether they tie it closely."""
     facts = gather(asked.code, as_of=asked.as_of, strict=asked.strict)
@@ -131,7 +119,7 @@ def _reckoning(told: Section, asked: Asked) -> tuple[Parts, bool]:
     # No year beyond the last figure: what the model would carry on alone is no finding.
     told_years = [y for a in (found.statements or found.design.anchors) for y, _ in a.years]
     year = min(max(told_years), int(found.cube["year"].values[-1]), (asked.as_of or date.max).year)
-    years = by_year(_thinned(found, year))
+    years = by_year(found)
     at = years["years"].index(year)
 
     def people(name: str, end: str) -> Number:
@@ -153,7 +141,7 @@ def _reckoning(told: Section, asked: Asked) -> tuple[Parts, bool]:
             "figures, each with a stated error, and told by {draws} draws.",
             ratio=reckoned(RECKONING, round(years["ratio"]["median"][at], 1), "ratio", rows),
             n=reckoned(RECKONING, len(found.design.anchors), "figures", rows, text=figure(len(found.design.anchors))),
-            draws=Said(str(DRAWS)),
+            draws=Said(figure(found.cube.sizes["draw"])),
         ),
     )  # fmt: skip
     for statement in found.statements:

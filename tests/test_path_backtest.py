@@ -3,8 +3,9 @@ import polars as pl
 import pytest
 
 from keruen.errors import VocabularyError
+from keruen.own_series import claims_from_series
 from keruen.path_backtest import _gaussian, _rivals, _sampled, backtest, foretold, summary
-from keruen.reconcile import claims_from_series, reconcile
+from keruen.reconcile import reconcile
 
 
 def test_scores__of_a_normal_forecast_are_those_of_its_draws():

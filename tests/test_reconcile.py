@@ -1,6 +1,8 @@
+import json
 import re
 from dataclasses import replace
 from datetime import date
+from importlib import import_module
 from itertools import permutations
 from types import SimpleNamespace
 
@@ -11,15 +13,26 @@ import pytest
 from keruen import contract, kept
 from keruen.adding import add
 from keruen.disagreement import revisions
-from keruen.errors import ConceptError, Incomparable, KeruenError, ModelError, NoEvidence, NotConverged, VocabularyError
+from keruen.errors import (
+    ConceptError,
+    FaultyTable,
+    Incomparable,
+    KeruenError,
+    ModelError,
+    NoEvidence,
+    NotConverged,
+    VocabularyError,
+)
 from keruen.estimators import path_sampler
 from keruen.estimators.path import Design, Model, Prior, Reports, simulate
 from keruen.estimators.path_sampler import sample
+from keruen.own_series import claims_from_series
 from keruen.path_calibration import calibrate, calibration
 from keruen.path_closed import closed, imbalance
 from keruen.path_design import Asked, _sizes, designed
 from keruen.places import places as all_places
-from keruen.reconcile import VARIATIONS, claims_from_series, reconcile, sensitivity
+from keruen.reconcile import reconcile
+from keruen.sensitivity import VARIATIONS, sensitivity
 from keruen.store import evidence
 from keruen.tipping import outlier, tipping
 from keruen.tipping_world import world
@@ -316,6 +329,26 @@ def test_reconcile__same_seed_same_bytes_other_seed_others():
         (lambda: claims_from_series("KAZ", [2000], [float("nan")]), ModelError, "absent is not 0"),
         (lambda: claims_from_series("KAZ", [2000], [1], population=[0]), ModelError, "above zero"),
         (lambda: reconcile("KAZ", claims=claims_from_series("KAZ", [2000], [1])), ModelError, "One claim"),
+        (lambda: claims_from_series("KAZ", [1990.5, 1991.5], [1, 2]), ModelError, "1990.5 is no calendar year .2 such"),
+        (lambda: claims_from_series("KAZ", ["199O"], [1]), ModelError, "'199O' is no calendar year"),
+        (lambda: claims_from_series("KAZ", [date(1990, 1, 1)], [1]), ModelError, "is no calendar year"),
+        (lambda: claims_from_series("KAZ", [1990, 1991], ["12,5", None]), ModelError, "'12,5' for 1990, None for 1991"),
+        (lambda: claims_from_series("KAZ", [1990], [1], error=[]), ModelError, "0 figures for 1 years"),
+        (lambda: claims_from_series("KAZ", [1990, 1991], [1, 2], error=[1]), ModelError, "1 figures for 2 years"),
+        (lambda: claims_from_series("KAZ", [1990], [1], population=5e6), ModelError, "one figure a year"),
+        (lambda: reconcile("KAZ", claims=[1, 2]), FaultyTable, "A list is not a table"),
+        (lambda: reconcile("KAZ", claims=pl.DataFrame({"year": [2000], "net": [1]})), FaultyTable, "'value' is missing"),
+        (lambda: reconcile("KAZ", claims=pl.DataFrame({"year": [2000], "value": [1], "sd": [1]})), FaultyTable, "'sd' says"),
+        (lambda: reconcile("KAZ", claims=series("a").with_columns(pl.col("start").cast(pl.String))), FaultyTable, "not days"),
+        (lambda: reconcile("KAZ", claims=series("a").with_columns(start=pl.lit(None, pl.Date))), FaultyTable, "is empty"),
+        (lambda: reconcile("KAZ", claims=series("a", error=5).with_columns(level=pl.lit(95.0))), ModelError, "cannot hold|holds 95"),
+        (lambda: reconcile("KAZ", without=["un_wpp"], **QUICK), ConceptError, "'un_wpp'.*un-wpp"),
+        (lambda: reconcile("KAZ", only="nationl", **QUICK), ConceptError, "Did you mean national"),
+        (lambda: reconcile("KAZ", seed=-1), ModelError, "seed is -1"),
+        (lambda: reconcile("KAZ", draws=0), ModelError, "draws is 0"),
+        (lambda: reconcile("KAZ", start="1990"), ModelError, "start is '1990'"),
+        (lambda: reconcile("KAZ", register_error=float("nan")), ModelError, "error of nan"),
+        (lambda: reconcile("KAZ", prior={"sigma": 3}), ModelError, "give median and sd"),
         (lambda: reconcile("KAZ", claims=series("a").with_columns(status=pl.lit("projection"))), NoEvidence, "foreca"),
         (lambda: reconcile("KAZ", claims=series("a").with_columns(definition=pl.lit("x"))), VocabularyError, "'x'"),
         (lambda: reconcile("Kirgizia", claims=series("a")), KeruenError, "Kirgizia"),
@@ -497,8 +530,6 @@ def test_command__bad_input_ends_with_two(words, says, monkeypatch, capsys):
 
 
 def test_command__json_has_every_part_and_masses_add_to_one(monkeypatch, capsys):
-    import json
-
     from keruen.cli import main
 
     monkeypatch.setattr("sys.argv", ["keruen", "tipping", "TKM", "--as-of", "2018-05-03", "--json"])
@@ -541,11 +572,87 @@ def test_world__is_kept_by_the_ids_of_its_claims(home):
 
 def test_sensitivity__names_each_treatment():
     some = [VARIATIONS[k] for k in (0, 2, 5)]
-    table = sensitivity("KAZ", ess=20, persistence=[3, 5], variations=some)
+    table = sensitivity("KAZ", ess=20, also=[3], variations=some)
     assert table["treatment"].to_list() == [some[0][0]] * 2 + [some[1][0], some[2][0]]
     exactly = table.row(2, named=True)
     assert (exactly["mode"], exactly["p_turned"], exactly["p_turned_back"]) == ("2004", 1.0, 1.0)
     assert table["left_out"][3] == "un-wpp-2008 un-wpp-2022"
+
+
+def test_sensitivity__every_treatment_answers_the_same_question(monkeypatch):
+    """Threshold, persistence and the rest reach every row, not only that of all evidence."""
+    asked = []
+
+    def tell(found, *question):
+        asked.append(question)
+        return tipping(found, *question)
+
+    monkeypatch.setattr(import_module("keruen.sensitivity"), "tipping", tell)
+    some = [VARIATIONS[k] for k in (0, 2)]
+    told = sensitivity(
+        "KAZ", ess=20, persistence=3, also=(), threshold=1.0, hysteresis=0.7, since=1995, variations=some
+    )
+    assert told["persistence"].to_list() == [3, 3]
+    assert asked == [(3, 1.0, 0.7, 1995)] * 2
+    alone = tipping(reconcile("KAZ", only=["national"], register_error=0.0, ess=20), 3, 1.0, 0.7, 1995)
+    assert told.row(1, named=True)["p_never"] == alone.p_never
+
+
+def test_world__asks_each_place_what_was_asked_and_one_that_cannot_answer_costs_no_other():
+    told = world(["TKM", "VAT"], threshold=50.0, since=2000, ess=20, workers=1)
+    assert told["p_never"][0] == 1.0
+    assert told["fault"][1]
+    short = world(["TKM"], since=2015, as_of="2012-01-01", ess=20, workers=1)
+    assert "ends in" in short["fault"][0]
+    with pytest.raises(ConceptError, match="seen yet"):
+        world(["TKM"], since=2150)
+
+
+def test_claims__a_plain_table_of_any_frame_is_enough():
+    plain = pl.DataFrame({"year": YEARS, "value": REGISTER, "definition": "reg_permanent"})
+    made = claims_from_series("KAZ", YEARS, REGISTER, definition="reg_permanent")
+    for frame in (plain, plain.to_pandas(), plain.to_arrow()):
+        assert (
+            reconcile("KAZ", claims=frame, **QUICK).chains.tobytes()
+            == reconcile("KAZ", claims=made, **QUICK).chains.tobytes()
+        )
+    both = pl.concat([plain.with_columns(release=pl.lit(r), error=pl.lit(e)) for r, e in (("a", 500.0), ("b", 900.0))])
+    assert set(reconcile("KAZ", claims=both, **QUICK).claims["release"]) == {"a", "b"}
+
+
+@pytest.mark.parametrize(("level", "width"), [(0.5, 0.6745), (0.8, 1.2816), (0.95, 1.9600)])
+def test_claims__an_interval_is_as_wide_as_its_level_says(level, width):
+    claims = series("a", error=100).with_columns(
+        low=pl.col("value") - 10_000 * width, high=pl.col("value") + 10_000 * width, level=pl.lit(level)
+    )
+    design, *_ = designed("KAZ", claims, Asked(given=True))
+    found = reconcile("KAZ", claims=claims, **QUICK)
+    assert design.plain_sd * found.population / 1000 == pytest.approx(np.full(found.years.size, 10_000.0), rel=1e-3)
+
+
+def test_claims__an_error_that_is_not_stated_is_told():
+    assert any("no error is stated" in n for n in reconcile("KAZ", claims=series("mine"), **QUICK).notes)
+    assert not any("no error" in n for n in reconcile("KAZ", claims=series("mine", error=10), **QUICK).notes)
+
+
+def test_tipping_command__treatments_are_shown_and_a_file_holds_all(tmp_path, capsys, monkeypatch):
+    from keruen.cli import main
+
+    def run(*words):
+        monkeypatch.setattr("sys.argv", ["keruen", "tipping", "TKM", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return end.value.code or 0, capsys.readouterr()
+
+    code, told = run("--leave-one-out")
+    assert code == 0
+    assert "without un-wpp-2024" in told.out
+    code, _ = run("--json", "--out", str(tmp_path / "all.json"))
+    assert {"tipping", "sensitivity", "sources", "command"} <= set(
+        json.loads((tmp_path / "all.json").read_text("utf-8"))
+    )
+    for words in (("--threshold", "nan"), ("--hysteresis", "inf"), ("--seed", "-1"), ("--since", "2150")):
+        assert run(*words)[0] == 2, words
 
 
 def exactly(code, rates, sd=1e-6):

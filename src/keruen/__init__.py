@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from keruen.labour import labour as labour
     from keruen.leverage import leverage as leverage
     from keruen.money_matrix import remittance_matrix as remittance_matrix
+    from keruen.own_series import claims_from_series as claims_from_series
     from keruen.passthrough import shock as shock
     from keruen.places import place as place
     from keruen.places import system as system
     from keruen.provenance import cite as cite
-    from keruen.reconcile import claims_from_series as claims_from_series
     from keruen.reconcile import reconcile as reconcile
-    from keruen.reconcile import sensitivity as sensitivity
     from keruen.remittances import remittances as remittances
     from keruen.score import score_flows as score_flows
+    from keruen.sensitivity import sensitivity as sensitivity
     from keruen.snapshot import covariates as covariates
     from keruen.sql import sql as sql
     from keruen.store import evidence as evidence
@@ -52,7 +52,7 @@ _PUBLIC = {
     "breaks": "streams",
     "brief": "brief",
     "cite": "provenance",
-    "claims_from_series": "reconcile",
+    "claims_from_series": "own_series",
     "compare": "disagreement",
     "covariates": "snapshot",
     "disagreement": "disagreement",
@@ -69,7 +69,7 @@ _PUBLIC = {
     "remittances": "remittances",
     "revisions": "disagreement",
     "score_flows": "score",
-    "sensitivity": "reconcile",
+    "sensitivity": "sensitivity",
     "shock": "passthrough",
     "sources": "store",
     "sql": "sql",

@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -177,3 +178,14 @@ def overlaps(start: tuple[int, int], end: tuple[int, int], years: Any) -> Array:
     first, last = start[0] * 12 + start[1] - 1, end[0] * 12 + end[1] - 1
     at = np.asarray(list(years)) * 12
     return np.asarray(np.clip(np.minimum(last, at + 12) - np.maximum(first, at), 0, 12) / 12)
+
+
+def half_width(level: float) -> float:
+    """Half of the central interval of a normal distribution that holds so much of it, in standard deviations.
+
+    Examples
+    --------
+    >>> round(half_width(0.8), 3), round(half_width(0.95), 3)
+    (1.282, 1.96)
+    """
+    return NormalDist().inv_cdf((1 + level) / 2)

@@ -19,7 +19,7 @@ from keruen import contract, kept, path_anchors, store
 from keruen.disagreement import revisions
 from keruen.errors import Incomparable, ModelError, NoEvidence, VocabularyError
 from keruen.estimators.path import Design, Prior, Reports, check
-from keruen.measurement import accuracy, overlaps, size
+from keruen.measurement import accuracy, half_width, overlaps, size
 from keruen.places import place as one_place
 from keruen.places import places as all_places
 from keruen.provenance import definitions
@@ -33,7 +33,6 @@ RESTLESS = (0.5, 0.25)  # usual size of a year's innovation: per 1,000, and as a
 SECOND = 0.7  # part of the main register's error that another national count shares
 SPIKE = (4.0, 1.5)  # a yearly figure stands out: so many times as far as usual from its rivals, and so far per 1,000
 BEYOND = 2.0  # years for which a population's first or last figure may stand
-NORMAL80 = 1.2815515655446004
 
 
 USED = ("lineage", "lineage, a spike", "register", "other register", "stated error")
@@ -83,6 +82,11 @@ def faults(table: pl.DataFrame) -> None:
     units = mine["printed_unit"].drop_nulls().unique().to_list()
     if len(units) > 1:
         raise Incomparable(f"The claims mix units: {', '.join(sorted(units))}. Values are persons; convert them first.")
+    masses = mine["level"].drop_nulls()
+    if len(odd := masses.filter((masses <= 0) | (masses >= 1))):
+        raise ModelError(
+            f"An interval holds {odd[0]:g} of the mass; level lies between 0 and 1: 0.8 for an 80% interval."
+        )
     wrong = mine.filter((pl.col("low") > pl.col("high")) | (pl.col("low") > pl.col("value")))
     if len(wrong):
         row = wrong.row(0, named=True)
@@ -157,7 +161,7 @@ def _sorted_out(table: pl.DataFrame, as_of: date | None, copies: bool) -> pl.Dat
             {k: c.released for k, c in cards.items()}, default=None, return_dtype=pl.Date
         ),
         _sd=pl.when(pl.col("level").is_not_null() & pl.col("low").is_not_null() & pl.col("high").is_not_null()).then(
-            (pl.col("high") - pl.col("low")) / 2
+            (pl.col("high") - pl.col("low")) / 2 / _widths(rows["level"])
         ),
     )
     part = (
@@ -184,6 +188,12 @@ def _sorted_out(table: pl.DataFrame, as_of: date | None, copies: bool) -> pl.Dat
             .otherwise(pl.col("part"))
         )
     return rows.sort("start", "end", "release", "value", "id")
+
+
+def _widths(levels: pl.Series) -> pl.Series:
+    """Half of each stated interval in standard deviations, by the mass that it is said to hold."""
+    held = {p: half_width(p) for p in levels.drop_nulls().unique() if 0 < p < 1}
+    return levels.replace_strict(held, default=None, return_dtype=pl.Float64)
 
 
 def _main_register(rows: pl.DataFrame) -> tuple[dict[int, float], list[str], list[str], str]:
@@ -549,7 +559,7 @@ def designed(code: str, table: pl.DataFrame, asked: Asked) -> tuple[Design, Repo
     stated_sd = 1000 * stated["_sd"].to_numpy() / np.array(
         [float(people @ overlaps((s.year, s.month), (e.year, e.month), years.tolist()))
          for s, e in stated.select("start", "end").iter_rows()]
-    ) / NORMAL80 if len(stated) else np.zeros(0)  # fmt: skip
+    ) if len(stated) else np.zeros(0)  # fmt: skip
     for k in range(len(stated)):
         plain_cells.append(stated_cells[k])
         plain_told.append(stated_told[k])
@@ -575,6 +585,14 @@ def designed(code: str, table: pl.DataFrame, asked: Asked) -> tuple[Design, Repo
     )  # fmt: skip
     if given:
         notes += _left_out(rows)
+    unstated = used.filter((pl.col("definition") == "own") & (pl.col("level").is_null()))["release"].unique().sort()
+    if len(unstated):
+        near = accuracy("own")
+        notes.append(
+            f"{', '.join(unstated)}: no error is stated, so {near.floor:g} per 1,000 and {near.share:.0%} of the flow"
+            " are taken, running on from year to year: what the figures jump by is then taken for moves of people."
+            " Where they err by more, or each year anew, give error=."
+        )
     if basis == "hindsight":
         notes.append(
             f"No population of all these years was known by {as_of}; rates rest on one published later"

@@ -5,9 +5,11 @@ Everything here works on draws of a path (draw, year) and computes nothing about
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from html import escape
 from typing import Any, Protocol
 
@@ -268,15 +270,44 @@ def _smallest(masses: Sequence[tuple[int | str, float]], level: float) -> list[i
 
 
 def _draws(posterior: Paths | tuple[Any, Any]) -> tuple[NDArray[np.int64], Array]:
+    if isinstance(posterior, Mapping):
+        raise ModelError(
+            f"Draws of one place are wanted, and {', '.join(posterior)} were given. Take one: found[code]."
+        )
     years, rates = posterior if isinstance(posterior, tuple) else (posterior.years, posterior.rates)
     y, r = np.asarray(years, dtype=np.int64), np.atleast_2d(np.asarray(rates, dtype=float))
     if r.ndim != 2 or r.shape[1] != y.size:
         raise ModelError(f"{r.shape} draws do not fit {y.size} years. Draws are (draw, year).")
     if y.size < 3 or (np.diff(y) != 1).any():
         raise ModelError(f"A path needs three or more years in a row; it has {y.tolist()}.")
+    if not len(r):
+        raise ModelError("There are no draws. Take those of keruen.reconcile, or a pair (years, draws).")
     if not np.isfinite(r).all():
         raise ModelError("Some draws are not finite. Draws of a posterior are never missing.")
     return y, r
+
+
+def refuse(persistence: int, threshold: float, hysteresis: float, since: int) -> None:
+    """Refuse a question that nothing could answer, before the work.
+
+    Raises
+    ------
+    ConceptError
+        If a number is none, years are not whole, the persistence is below one year, the dead band below zero, or
+        `since` is still to come.
+    """
+    for name, value in (("persistence", persistence), ("since", since)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise ConceptError(f"{name} is {value!r}; give a whole number of years.")
+    for name, rate in (("threshold", threshold), ("hysteresis", hysteresis)):
+        if not isinstance(rate, int | float | np.number) or not math.isfinite(float(rate)):
+            raise ConceptError(f"{name} is {rate!r}; give a number, per 1,000 a year.")
+    if persistence < 1:
+        raise ConceptError(f"A persistence of {persistence} years says nothing. Take 1 or more; 5 is usual.")
+    if hysteresis < 0:
+        raise ConceptError(f"A dead band of {hysteresis:g} is below zero. Take 0 or more, per 1,000; 0.5 is usual.")
+    if since > date.today().year:
+        raise ConceptError(f"No turn since {since} can have been seen yet. Take an earlier year.")
 
 
 def tipping(
@@ -320,6 +351,7 @@ def tipping(
     ----------
     Cincotta (2026), Populations 2(1), 9: a positive year followed by five positive years.
     """
+    refuse(persistence, threshold, hysteresis, since)
     years, rates = _draws(posterior)
     s = smooth(rates)
     if not years[0] <= since < years[-1]:

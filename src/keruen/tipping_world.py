@@ -12,10 +12,11 @@ from typing import Any
 import polars as pl
 
 from keruen import kept
-from keruen.errors import ModelError, NoEvidence, NotConverged
+from keruen.errors import ConceptError, ModelError, NoEvidence, NotConverged
 from keruen.places import place as one_place
 from keruen.places import places as all_places
-from keruen.reconcile import answer
+from keruen.tipping import refuse
+from keruen.tipping_place import answer
 
 
 def _row(job: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
@@ -25,7 +26,7 @@ def _row(job: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
     def told() -> dict[str, Any]:
         try:
             return answer(code, **options)
-        except (NoEvidence, ModelError, NotConverged) as error:
+        except (ConceptError, NoEvidence, ModelError, NotConverged) as error:
             return {"place": code, "fault": str(error)}
 
     return code, kept.kept("tipping", [code, options, kept.stamp(code, options["as_of"])], told)
@@ -35,7 +36,10 @@ def world(
     places: Sequence[str] | None = None,
     *,
     as_of: str | None = None,
+    strict: bool = False,
     persistence: int = 5,
+    threshold: float = 0.0,
+    hysteresis: float = 0.5,
     since: int = 1990,
     seed: int = 0,
     ess: float = 400,
@@ -48,6 +52,10 @@ def world(
     ----------
     places
         By default every country with claims.
+    as_of, strict, seed, ess
+        As in :func:`keruen.reconcile`.
+    persistence, threshold, hysteresis, since
+        As in :func:`keruen.tipping`.
     workers
         Processes; by default one a core. Where a Dask client is active, its workers are used instead.
     progress
@@ -64,7 +72,11 @@ def world(
     An answer is found again by the ids of the claims it rests on: a new claim makes that place be computed anew.
     """
     codes = sorted(places) if places is not None else sorted(c for c, p in all_places().items() if p.kind == "country")
-    options = {"as_of": as_of, "persistence": persistence, "since": since, "seed": seed, "ess": ess}
+    options = {
+        "as_of": as_of, "strict": strict, "persistence": persistence, "threshold": threshold, "hysteresis": hysteresis,
+        "since": since, "seed": seed, "ess": ess,
+    }  # fmt: skip
+    refuse(persistence, threshold, hysteresis, since)
     jobs = [(one_place(c).code, options) for c in codes]
     done: dict[str, dict[str, Any]] = {}
 

@@ -16,7 +16,7 @@ def audit(
     name: Annotated[str, typer.Argument(help="eurasianet-2018, or a TOML file of your own.", show_default=False)],
     as_of: AsOf = None,
     only: Annotated[list[str] | None, typer.Option("--only", help="The id of a statement; may be given again.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     as_json: AsJson = False,
     format: Annotated[
         str | None, typer.Option("--format", "-f", help="html, md or json; by default as --out ends.")

@@ -165,7 +165,11 @@ def give(
 
     refuse(as_json=as_json, format=format, out=out, force=force)
     meta = {"command": command_line()}
-    if out is not None:
+    if out is not None and told is not None and as_json:
+        text = json.dumps(plain(told | {"command": meta["command"]}), ensure_ascii=False, indent=1)
+        export.write_text(text + "\n", out, force=force)
+        print(f"{out}: all that was told, as JSON.", file=sys.stderr)
+    elif out is not None:
         export.write(frame, out, format=format or ("json" if as_json else None), force=force, meta=meta, units=units)
         print(f"{out}: {len(frame)} rows.", file=sys.stderr)
     elif as_json and told is not None:

@@ -41,7 +41,7 @@ def flows(
         int | None,
         typer.Option(min=0, help="Draws behind the intervals; by default 100 of one period and edition, else none."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes for the draws.")] = max(os.cpu_count() or 1, 1),
     store: Annotated[Path | None, typer.Option("--store", help="Folder for draws larger than memory.")] = None,
     as_of: AsOf = None,

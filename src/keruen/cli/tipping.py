@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from keruen.cli.common import AsJson, AsOf, Force, Format, Out, Strict, app, give, refuse, say_json
+from keruen.cli.common import AsJson, AsOf, Force, Format, Out, Strict, app, give, refuse
 from keruen.errors import ConceptError
 
 
@@ -22,9 +22,12 @@ def tipping(
     hysteresis: Annotated[float, typer.Option(help="Half the width of the dead band, per 1,000.")] = 0.5,
     since: Annotated[int, typer.Option(help="First year in which a turn counts.")] = 1990,
     sensitivity: Annotated[
-        bool, typer.Option("--sensitivity", help="Also answer under other treatments of the evidence.")
+        bool, typer.Option("--sensitivity", help="The same under other treatments of the evidence, one a row.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    leave_one_out: Annotated[
+        bool, typer.Option("--leave-one-out", help="The same without each source in turn, one a row.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     as_json: AsJson = False,
     format: Format = None,
     out: Out = None,
@@ -36,31 +39,39 @@ def tipping(
 
     `keruen tipping KAZ --as-of 2018-05-03 --json`
 
+    `keruen tipping KAZ --sensitivity --out treatments.csv`
+
     `keruen tipping --world --out tipping.parquet`
     """
     import polars as pl
 
-    from keruen.reconcile import answer
+    from keruen.tipping_place import answer
     from keruen.tipping_world import world as everywhere
 
     if world == (place is not None):
         raise ConceptError("Name one place, or ask for all of them with --world.")
+    if world and (sensitivity or leave_one_out):
+        raise ConceptError("Treatments are told for one place at a time: keruen tipping KAZ --sensitivity.")
     refuse(as_json=as_json, format=format, out=out, force=force)
+
+    def tell(what: str, done: int, of: int) -> None:
+        print(f"\r{done}/{of} {what:<48}", end="" if done < of else "\n", file=sys.stderr, flush=True)
+
+    question: dict[str, Any] = {
+        "as_of": as_of, "strict": strict, "persistence": persistence, "threshold": threshold, "hysteresis": hysteresis,
+        "since": since, "seed": seed,
+    }  # fmt: skip
     if world:
-
-        def tell(code: str, done: int, of: int) -> None:
-            print(f"\r{done}/{of} {code}   ", end="" if done < of else "\n", file=sys.stderr, flush=True)
-
-        table = everywhere(as_of=as_of, persistence=persistence, since=since, seed=seed, progress=tell)
+        table = everywhere(**question, progress=tell)
         give(table, show=table.columns[:12], as_json=as_json, format=format, out=out, force=force)
         return
     assert place is not None
+    slow = sensitivity or leave_one_out
     told = answer(
-        place, as_of=as_of, strict=strict, persistence=persistence, threshold=threshold, hysteresis=hysteresis,
-        since=since, seed=seed, treatments=sensitivity,
-    )  # fmt: skip
+        place, **question, treatments=sensitivity, leave_one_out=leave_one_out, progress=tell if slow else None
+    )
     rate = told["net_migration_rate"]
-    table = pl.DataFrame(
+    table = pl.DataFrame(told["sensitivity"]) if slow else pl.DataFrame(
         {
             "year": told["years"], "median": rate["median"], "low80": rate["low80"], "high80": rate["high80"],
             "p_receiving": told["p_receiving"], "state": told["state"],
@@ -68,14 +79,11 @@ def tipping(
         },
         strict=False,
     )  # fmt: skip
-    if as_json and out is None:
-        say_json(told)
-        return
     give(
-        table, show=table.columns, told=told, as_json=as_json, format=format, out=out, force=force,
-        units=dict.fromkeys(("median", "low80", "high80"), "per 1,000"),
+        table, show=[c for c in table.columns if c != "as_of"], told=told, as_json=as_json, format=format, out=out,
+        force=force, units=dict.fromkeys(("median", "low80", "high80"), "per 1,000"),
     )  # fmt: skip
-    if out is None and format is None:
+    if out is None and format is None and not as_json:
         t = told["tipping"]
         print(
             f"First turn upward since {t['since']} that lasts {t['persistence']} years: most likely {t['mode']}; "
@@ -90,7 +98,7 @@ def tipping(
 def sbc(
     place: Annotated[str, typer.Argument(help="Its design of claims is used, not its figures.")],
     sets: Annotated[int, typer.Option(help="Simulated data sets; 300 for a verdict.")] = 20,
-    seed: Annotated[int, typer.Option(help="Of the simulations.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the simulations.")] = 0,
     as_of: AsOf = None,
     as_json: AsJson = False,
     format: Format = None,
@@ -119,7 +127,7 @@ def backtest(
     edition: Annotated[
         list[str] | None, typer.Option(help="An edition whose day is gone back to; may be said more than once.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     as_json: AsJson = False,
     format: Format = None,
     out: Out = None,

@@ -57,7 +57,7 @@ def opened(table: Any) -> Grid:
         If it is no table; the message says what to do.
     """
     if not isinstance(table, str | Path):
-        return _frame(table)
+        return _polars(frame(table), "the frame")
     path = Path(table)
     where = str(path)
     try:
@@ -89,7 +89,14 @@ def opened(table: Any) -> Grid:
         raise UnreadableSource(f"{where} cannot be read: {error}. Look after its rights and its name.") from error
 
 
-def _frame(table: Any) -> Grid:
+def frame(table: Any) -> pl.DataFrame:
+    """A frame of pandas, polars or Arrow as one of polars.
+
+    Raises
+    ------
+    UnreadableSource
+        If it is none.
+    """
     import narwhals as nw
 
     try:
@@ -98,7 +105,8 @@ def _frame(table: Any) -> Grid:
         raise UnreadableSource(
             f"A {type(table).__name__} is not a table. Give a path, or a frame of pandas, polars or Arrow."
         ) from error
-    return _polars(native.to_polars(), "the frame")
+    found: pl.DataFrame = native.to_polars()
+    return found
 
 
 def _polars(frame: pl.DataFrame, where: str) -> Grid:

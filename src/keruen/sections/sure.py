@@ -100,8 +100,9 @@ def _hangs(told: Section, asked: Asked, path: Path) -> None:
     says(
         told,
         say(
-            "More treatments, each source left out in turn among them: {how}.",
+            "More treatments: {how}; each source left out in turn: {also}.",
             how=Said(f"keruen tipping {asked.code} --sensitivity", "code"),
+            also=Said(f"keruen tipping {asked.code} --leave-one-out", "code"),
         ),
     )
 

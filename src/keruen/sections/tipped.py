@@ -251,14 +251,16 @@ def _past(asked: Asked, path: Path) -> dict[date, Path]:
 
 
 def _apart(a: Path, b: Path) -> float:
-    """Half the sum of the differences of all masses: the share of the draws that would have to be moved."""
+    """The share of the draws that would have to be moved: to another headline, or to having turned back since."""
     one, other = a.masses, b.masses
-    return sum(abs(one.get(k, 0.0) - other.get(k, 0.0)) for k in {*one, *other}) / 2
+    moved = sum(abs(one.get(k, 0.0) - other.get(k, 0.0)) for k in {*one, *other}) / 2
+    return max(moved, abs(a.tipped.p_turned_back - b.tipped.p_turned_back))
 
 
 def _why(asked: Asked, path: Path, past: dict[date, Path]) -> Parts:
     """Why the answer of a past day differs from that of the day asked for: what came since, and what it moved."""
-    at, then = max(past.items(), key=lambda pair: (_apart(path, pair[1]), pair[0]))
+    # The newest day that would have said something else: the farther back, the more is but the years that passed.
+    at, then = max(past.items(), key=lambda pair: (_apart(path, pair[1]) >= SOON, pair[0]))
     now: Parts = ["on ", Said(told_day(asked.as_of))] if asked.as_of else ["today"]
     if _apart(path, then) < SOON:
         return say(
@@ -269,17 +271,9 @@ def _why(asked: Asked, path: Path, past: dict[date, Path]) -> Parts:
         "Asked at the end of {year} the most likely answer was {then}; {today} it is {now}.",
         year=Said(str(at.year)), then=headword(then), today=now, now=headword(path),
     )  # fmt: skip
-    before = {r["release"] for r in then.rows}
-    fresh = [r for r in path.claims if r["release"] not in before and r["known"] > at]
-    keys = list(dict.fromkeys(r["release"] for r in sorted(fresh, key=lambda r: (r["known"], r["release"]))))
+    parts += _moved(then, path)
+    came = _came(path, then, at)
     first, last, p_was, p_has, was, has = _moved_most(then, path)
-    if keys:
-        among = "among them " if len(keys) > NAMED else ""
-        came = say(f"{{n}} {plural(len(keys), 'source')} that came since ({among}{{names}})",
-                   n=made(len(keys), "sources", fresh, text=count(len(keys))),
-                   names=listed([edition_of(k) for k in keys[-NAMED:]]))  # fmt: skip
-    else:
-        came = ["later figures of the same sources"]
     if abs(p_has - p_was) >= HARDLY:
         parts += say(
             " Why: {came} moved the chance that it received people in {window} from {p} to {q}, and its balance from "
@@ -297,6 +291,51 @@ def _why(asked: Asked, path: Path, past: dict[date, Path]) -> Parts:
             n=reckoned(RECKONING, more, "years", path.rows, text=count(more)),
         )  # fmt: skip
     return [*parts, "."]
+
+
+def _moved(then: Path, path: Path) -> Parts:
+    """Which answers gained or lost most of the draws."""
+
+    def answers_of(p: Path) -> dict[str, float]:
+        rest = {word: p.masses[key] for key, word in KINDS.items()}
+        return {"a lasting turn": p.turned, **rest, "one that has turned back since": p.tipped.p_turned_back}
+
+    was, has = answers_of(then), answers_of(path)
+    most = sorted(was, key=lambda word: -abs(has[word] - was[word]))[:3]
+    told = [
+        say("“{word}” from {was} to {has}", word=Said(w), was=chance(then, was[w], ""), has=chance(path, has[w], ""))
+        for w in most
+        if abs(has[w] - was[w]) >= HARDLY
+    ]
+    return say(" In percent of the draws: {told}.", told=listed(told)) if told else []
+
+
+def _came(path: Path, then: Path, at: date) -> Parts:
+    """All that became known after a day: claims of net migration, and what else the path stands on."""
+    before = {r["release"] for r in then.rows}
+    fresh = sorted(
+        (r for r in path.rows if r["release"] not in before and r["known"] > at),
+        key=lambda r: (r["known"], r["release"]),
+    )
+    keys = list(dict.fromkeys(r["release"] for r in fresh if r.get("part")))
+    beside = [k for k in dict.fromkeys(r["release"] for r in fresh) if k not in keys]
+
+    def told(releases: Sequence[str]) -> Parts:
+        among = ["among them "] if len(releases) > NAMED else []
+        return [*among, *listed([edition_of(k) for k in releases[-NAMED:]])]
+
+    if not fresh:
+        return ["later figures of the same sources"]
+    parts: Parts = []
+    if keys:
+        parts += say(f"{{n}} {plural(len(keys), 'source')} that came since ({{names}})",
+                     n=made(len(keys), "sources", fresh, text=count(len(keys))), names=told(keys))  # fmt: skip
+    if beside:
+        parts += [" with "] if keys else []
+        parts += say("{n} newly told {word} of stocks, censuses or partners' counts ({names})",
+                     n=made(len(beside), "sources", fresh, text=count(len(beside))),
+                     word=plural(len(beside), "source"), names=told(beside))  # fmt: skip
+    return [*parts, " together"] if len(keys) + len(beside) > 1 else parts
 
 
 def _rate(path: Path, value: float) -> Number:

@@ -10,7 +10,6 @@ import pytest
 
 from keruen import contract, kept
 from keruen.adding import add
-from keruen.disagreement import revisions
 from keruen.errors import ConceptError, Incomparable, KeruenError, ModelError, NoEvidence, NotConverged, VocabularyError
 from keruen.estimators import path_sampler
 from keruen.estimators.path import Design, Model, Prior, Reports, simulate
@@ -20,6 +19,7 @@ from keruen.path_closed import closed, imbalance
 from keruen.path_design import Asked, _sizes, designed
 from keruen.places import places as all_places
 from keruen.reconcile import VARIATIONS, claims_from_series, reconcile, sensitivity
+from keruen.revisions import revisions
 from keruen.store import evidence
 from keruen.tipping import outlier, tipping
 from keruen.tipping_world import world

@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from keruen.adding import add as add
     from keruen.audit import audit as audit
     from keruen.brief import brief as brief
-    from keruen.disagreement import compare as compare
+    from keruen.compare import compare as compare
     from keruen.disagreement import disagreement as disagreement
-    from keruen.disagreement import double_entry as double_entry
-    from keruen.disagreement import revisions as revisions
+    from keruen.double_entry import double_entry as double_entry
     from keruen.estimators.stocks import transitions as transitions
     from keruen.flows import flows as flows
     from keruen.labour import labour as labour
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from keruen.reconcile import reconcile as reconcile
     from keruen.reconcile import sensitivity as sensitivity
     from keruen.remittances import remittances as remittances
+    from keruen.revisions import revisions as revisions
     from keruen.score import score_flows as score_flows
     from keruen.snapshot import covariates as covariates
     from keruen.sql import sql as sql
@@ -53,10 +53,10 @@ _PUBLIC = {
     "brief": "brief",
     "cite": "provenance",
     "claims_from_series": "reconcile",
-    "compare": "disagreement",
+    "compare": "compare",
     "covariates": "snapshot",
     "disagreement": "disagreement",
-    "double_entry": "disagreement",
+    "double_entry": "double_entry",
     "events": "streams",
     "evidence": "store",
     "flows": "flows",
@@ -67,7 +67,7 @@ _PUBLIC = {
     "reconcile": "reconcile",
     "remittance_matrix": "money_matrix",
     "remittances": "remittances",
-    "revisions": "disagreement",
+    "revisions": "revisions",
     "score_flows": "score",
     "sensitivity": "reconcile",
     "shock": "passthrough",

@@ -18,7 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from keruen import copies, labels, store
-from keruen.disagreement import DEFINITIONS_OF_VARIANTS, central, sums
+from keruen.comparable import DEFINITIONS_OF_VARIANTS, central, sums
 from keruen.kept import kept, stamp
 from keruen.labour import STREAMS, Labour, labour
 from keruen.leverage import Ground, Leverage, ground, leverage

@@ -16,11 +16,13 @@ from keruen._version import __version__ as __version__
 if TYPE_CHECKING:
     from keruen.adding import add as add
     from keruen.audit import audit as audit
+    from keruen.breaks import breaks as breaks
     from keruen.brief import brief as brief
     from keruen.compare import compare as compare
     from keruen.disagreement import disagreement as disagreement
     from keruen.double_entry import double_entry as double_entry
     from keruen.estimators.stocks import transitions as transitions
+    from keruen.events import events as events
     from keruen.flows import flows as flows
     from keruen.labour import labour as labour
     from keruen.leverage import leverage as leverage
@@ -39,8 +41,6 @@ if TYPE_CHECKING:
     from keruen.sql import sql as sql
     from keruen.store import evidence as evidence
     from keruen.store import sources as sources
-    from keruen.streams import breaks as breaks
-    from keruen.streams import events as events
     from keruen.streams import streams as streams
     from keruen.tipping import outlier as outlier
     from keruen.tipping import tipping as tipping
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "add": "adding",
     "audit": "audit",
-    "breaks": "streams",
+    "breaks": "breaks",
     "brief": "brief",
     "cite": "provenance",
     "claims_from_series": "reconcile",
@@ -57,7 +57,7 @@ _PUBLIC = {
     "covariates": "snapshot",
     "disagreement": "disagreement",
     "double_entry": "double_entry",
-    "events": "streams",
+    "events": "events",
     "evidence": "store",
     "flows": "flows",
     "labour": "labour",

@@ -23,6 +23,7 @@ def ess(found):
 
 
 def everything():
+    import keruen.exodus
     import keruen.figures_labour
     import keruen.streams
 
@@ -39,8 +40,10 @@ from keruen.estimators.amnesty import amnesty  # noqa: E402
 from keruen.estimators.capture_recapture import capture_recapture  # noqa: E402
 from keruen.estimators.repeat_counts import REPEAT, repeat_counts  # noqa: E402
 from keruen.estimators.repeat_regression import repeat_regression  # noqa: E402
+from keruen.events import events  # noqa: E402
+from keruen.exodus import exodus  # noqa: E402
 from keruen.labour import labour  # noqa: E402
-from keruen.streams import events, exodus, streams  # noqa: E402
+from keruen.streams import streams  # noqa: E402
 
 rng = np.random.default_rng(0)
 times, people = [1, 2, 3, 4, 5, 6], [1645, 183, 37, 13, 1, 1]

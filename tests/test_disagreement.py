@@ -9,19 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keruen.comparable import CALENDAR, HALF, sums
+from keruen.compare import compare, side_by_side
 from keruen.contract import claims, ids
-from keruen.disagreement import (
-    CALENDAR,
-    HALF,
-    compare,
-    disagreement,
-    double_entry,
-    periods,
-    revisions,
-    side_by_side,
-    sums,
-)
+from keruen.disagreement import disagreement, periods
+from keruen.double_entry import double_entry
 from keruen.errors import Incomparable, NoEvidence, UnknownPlace, VocabularyError
+from keruen.revisions import revisions
 from keruen.store import evidence
 from keruen.trace import trace
 

@@ -15,7 +15,9 @@ from keruen import (
     figures,
     figures_depends,
     figures_labour,
+    figures_matrices,
     figures_net,
+    figures_price,
     figures_remittances,
     figures_stocks,
     labels,
@@ -253,8 +255,8 @@ ALL = {
     "labour": lambda: figures_labour.reported(facts()),
     "known_when": lambda: figures_net.known_when(rivals(), WINDOWS),
     "hangs": lambda: figures_depends.hangs_on(hanging()),
-    "matrices": lambda: figures_depends.matrices(contradicting()),
-    "price": lambda: figures_depends.price(worth()),
+    "matrices": lambda: figures_matrices.matrices(contradicting()),
+    "price": lambda: figures_price.price(worth()),
 }
 
 
@@ -421,7 +423,7 @@ def words(figure) -> list[tuple[str, tuple[float, float, float, float]]]:
 
 MANY = {
     f"{matrix}-{edition}": (matrix, prices, edition)
-    for matrix, prices in figures_depends.WAYS
+    for matrix, prices in figures_matrices.WAYS
     for edition in (OLD, NEW)
 }
 CROWDED = {
@@ -429,15 +431,15 @@ CROWDED = {
     "network of twelve": lambda: figures_depends.hangs_on(everyone()),
     "star": lambda: figures_depends.hangs_on(leverage([(c, "USA", 99.9, 90.0, 100.0) for c in LONG if c != "USA"])),
     "host of one": lambda: figures_depends.hangs_on(leverage([("VCT", "MNP", 1e-5, 0.0, 2e-4)]), above=1e-4),
-    "matrices": lambda: figures_depends.matrices(contradicting()),
-    "twelve senders": lambda: figures_depends.matrices(
+    "matrices": lambda: figures_matrices.matrices(contradicting()),
+    "twelve senders": lambda: figures_matrices.matrices(
         senders({c: dict.fromkeys(MANY.values(), 8.0 + 0.01 * k) for k, c in enumerate(LONG)}), top=12
     ),
-    "one sender": lambda: figures_depends.matrices(senders({"VCT": {BANK: 100.0}})),
-    "price": lambda: figures_depends.price(worth()),
-    "a floor": lambda: figures_depends.price(worth(banned=None)),
-    "cents": lambda: figures_depends.price(worth(stock=(3, 3, 3), permit_cost=(1, 1, 1), banned=None)),
-    "trillions": lambda: figures_depends.price(worth(stock=(5e9, 4e9, 6e9), permit_cost=(5e9, 4e9, 6e9))),
+    "one sender": lambda: figures_matrices.matrices(senders({"VCT": {BANK: 100.0}})),
+    "price": lambda: figures_price.price(worth()),
+    "a floor": lambda: figures_price.price(worth(banned=None)),
+    "cents": lambda: figures_price.price(worth(stock=(3, 3, 3), permit_cost=(1, 1, 1), banned=None)),
+    "trillions": lambda: figures_price.price(worth(stock=(5e9, 4e9, 6e9), permit_cost=(5e9, 4e9, 6e9))),
 }
 
 
@@ -510,7 +512,7 @@ def test_hangs_on__nothing_and_bad_input_name_the_remedy():
 
 
 def test_matrices__ranges_are_those_of_the_table_and_gaps_are_said():
-    figure = figures_depends.matrices(contradicting())
+    figure = figures_matrices.matrices(contradicting())
     told = said(figure)
     for span in ("26.8–63.9%", "23.5–63.7%", "0.0043%"):
         assert told.count(span) == 1
@@ -522,13 +524,13 @@ def test_matrices__ranges_are_those_of_the_table_and_gaps_are_said():
         in figure.alt
     )
     assert figure.svg.count("World Bank") == 1
-    first = figures_depends.matrices(contradicting(), top=1)
+    first = figures_matrices.matrices(contradicting(), top=1)
     assert "Not drawn: 2 more senders, at most 63.7%" in " ".join(said(first))
 
 
 def test_matrices__marks_stand_where_the_shares_are():
-    marks = figures_depends._marks(
-        contradicting().filter(pl.col("sender") == "DEU"), list(figures_depends.WAYS), [OLD, NEW]
+    marks = figures_matrices._marks(
+        contradicting().filter(pl.col("sender") == "DEU"), list(figures_matrices.WAYS), [OLD, NEW]
     )
     assert [(share, old) for share, _, _, _, old in marks] == [(28.0, False), (23.5, True), (63.7, False)]
     assert len({down for _, down, _, _, _ in marks}) == 3
@@ -537,28 +539,28 @@ def test_matrices__marks_stand_where_the_shares_are():
 def test_matrices__nothing_and_bad_input_name_the_remedy():
     rows = contradicting()
     with pytest.raises(NoEvidence, match="another year="):
-        figures_depends.matrices(rows.clear())
+        figures_matrices.matrices(rows.clear())
     with pytest.raises(ConceptError, match="rival_senders"):
-        figures_depends.matrices(rows.drop("share"))
+        figures_matrices.matrices(rows.drop("share"))
     with pytest.raises(ConceptError, match="one place, but the rows speak of KAZ, UZB"):
-        figures_depends.matrices(pl.concat([rows, rows.with_columns(place=pl.lit("UZB"))]))
+        figures_matrices.matrices(pl.concat([rows, rows.with_columns(place=pl.lit("UZB"))]))
     with pytest.raises(ConceptError, match="one year, but the rows speak of 2018, 2021"):
-        figures_depends.matrices(pl.concat([rows, rows.with_columns(year=pl.lit(2018, pl.Int32))]))
+        figures_matrices.matrices(pl.concat([rows, rows.with_columns(year=pl.lit(2018, pl.Int32))]))
     for share in (-1.0, 101.0, float("nan")):
         with pytest.raises(VocabularyError, match="between 0 and 100"):
-            figures_depends.matrices(rows.with_columns(share=pl.lit(share)))
+            figures_matrices.matrices(rows.with_columns(share=pl.lit(share)))
     with pytest.raises(VocabularyError, match="no way to weigh"):
-        figures_depends.matrices(rows.with_columns(matrix=pl.lit("guess")))
+        figures_matrices.matrices(rows.with_columns(matrix=pl.lit("guess")))
     with pytest.raises(VocabularyError, match="1 or more"):
-        figures_depends.matrices(rows, top=0)
+        figures_matrices.matrices(rows, top=0)
 
 
 def test_price__numbers_are_those_of_the_table_and_the_widest_swing_is_first():
     found = worth()
-    figure = figures_depends.price(found)
+    figure = figures_price.price(found)
     told = said(figure)
     for r in found.table.iter_rows(named=True):
-        low, mid, high = (figures_depends._usd(r[k], 1e6) for k in ("low80", "usd", "high80"))
+        low, mid, high = (figures_price._usd(r[k], 1e6) for k in ("low80", "usd", "high80"))
         assert told.count(f"{mid} ({low}–{high}) · {r['share_gdp']:.1f}% of product") == 1
     swings = [r for r in found.swings.iter_rows(named=True) if r["usd_low"] < r["usd_high"]]
     spans = [f"{r['usd_low'] / 1e6:.0f}–{r['usd_high'] / 1e6:.0f}" for r in swings]
@@ -569,12 +571,12 @@ def test_price__numbers_are_those_of_the_table_and_the_widest_swing_is_first():
 
 
 def test_price__what_nobody_knows_is_said_and_not_drawn():
-    told = said(figures_depends.price(worth(banned=None)))
+    told = said(figures_price.price(worth(banned=None)))
     assert "not known" in told
     assert "Total, at least" in told
-    assert "not known" not in said(figures_depends.price(worth()))
+    assert "not known" not in said(figures_price.price(worth()))
     points = {n: (v, v, v) for n, v in (("stock", 5e5), ("working_share", 0.6), ("permit_cost", 58_000))}
-    still = said(figures_depends.price(worth(**points, banned=None)))
+    still = said(figures_price.price(worth(**points, banned=None)))
     assert "285 · 4.3% of product" in still
     assert "No input was given a range." in " ".join(still)
 
@@ -584,9 +586,9 @@ def test_price__nothing_and_bad_input_name_the_remedy():
 
     found = worth()
     with pytest.raises(NoEvidence, match="Give every input"):
-        figures_depends.price(replace(found, table=found.table.with_columns(usd=pl.lit(None, pl.Float64))))
+        figures_price.price(replace(found, table=found.table.with_columns(usd=pl.lit(None, pl.Float64))))
     with pytest.raises(ConceptError, match="union_price"):
-        figures_depends.price(found.table)
+        figures_price.price(found.table)
 
 
 @pytest.mark.parametrize("ending", ["svg", "png", "pdf"])

@@ -10,10 +10,15 @@ import polars as pl
 import pytest
 from scipy.integrate import solve_ivp
 
-from keruen import labour_model
 from keruen.errors import KeruenError, ModelError, NoEvidence
-from keruen.labour import ASSUMPTION, anchors, labour, probability, regimes, sentences, told
-from keruen.labour_model import Anchor, Design, Regime, account, fit, parameters, predicted, simulate
+from keruen.labour import labour, probability
+from keruen.labour_account import Account, account
+from keruen.labour_anchors import anchors
+from keruen.labour_design import Anchor, Design, Regime, parameters
+from keruen.labour_fit import fit, predicted, simulate
+from keruen.labour_influence import ASSUMPTION
+from keruen.labour_rules import regimes
+from keruen.labour_words import sentences, told
 from keruen.posterior import diagnose, interval, rank, uniformity
 
 AMNESTY = Regime("amnesty", "amnesty", date(2006, 8, 1), date(2007, 1, 1), 3)
@@ -58,7 +63,7 @@ def test_amnesty__leaves_the_sum_unchanged_on_impact():
     """The states just before and after the campaign's day: what the unregistered lose the certified gain."""
     rng = np.random.default_rng(1)
     d = design()
-    compiled = labour_model._Account(d)
+    compiled = Account(d)
     z = rng.standard_normal((500, len(parameters(d))))
     run = compiled.run(z)
     j = next(i for i, s in enumerate(compiled.segments) if s.granting)
@@ -115,7 +120,7 @@ def test_certificates__lapse_after_their_years():
 def test_counted_coordinates__are_the_same_posterior():
     """The log posterior in the sampler's coordinates is that of the plain ones plus the change of variables."""
     d = design()
-    compiled = labour_model._Account(d)
+    compiled = Account(d)
     rng = np.random.default_rng(5)
     z = rng.standard_normal((40, len(parameters(d)))) * 0.5
     at = compiled.index["amnesty.reached"]

@@ -12,7 +12,6 @@ import pytest
 
 from keruen import contract, kept
 from keruen.adding import add
-from keruen.disagreement import revisions
 from keruen.errors import (
     ConceptError,
     FaultyTable,
@@ -32,6 +31,7 @@ from keruen.path_closed import closed, imbalance
 from keruen.path_design import Asked, _sizes, designed
 from keruen.places import places as all_places
 from keruen.reconcile import reconcile
+from keruen.revisions import revisions
 from keruen.sensitivity import VARIATIONS, sensitivity
 from keruen.store import evidence
 from keruen.tipping import outlier, tipping

@@ -8,23 +8,16 @@ import numpy as np
 import polars as pl
 import pytest
 
+from keruen.breaks import CANNOT_TELL, _sup_f, breaks, series
 from keruen.cli import main
 from keruen.errors import FaultyTable, KeruenError, NoEvidence, UnreadableSource, VocabularyError
+from keruen.events import events
+from keruen.exodus import exodus
 from keruen.figures_labour import small_multiples
 from keruen.hidden_tables import COLUMNS, estimate, read
-from keruen.streams import (
-    CANNOT_TELL,
-    _sup_f,
-    breaks,
-    doubled,
-    effects,
-    events,
-    exodus,
-    interrupted,
-    named_effects,
-    series,
-    streams,
-)
+from keruen.interruptions import effects, interrupted
+from keruen.labour_rules import named_effects
+from keruen.streams import doubled, streams
 
 
 def yearly(values, first=2000):

@@ -16,12 +16,13 @@ from keruen._version import __version__ as __version__
 if TYPE_CHECKING:
     from keruen.adding import add as add
     from keruen.audit import audit as audit
+    from keruen.breaks import breaks as breaks
     from keruen.brief import brief as brief
-    from keruen.disagreement import compare as compare
+    from keruen.compare import compare as compare
     from keruen.disagreement import disagreement as disagreement
-    from keruen.disagreement import double_entry as double_entry
-    from keruen.disagreement import revisions as revisions
+    from keruen.double_entry import double_entry as double_entry
     from keruen.estimators.stocks import transitions as transitions
+    from keruen.events import events as events
     from keruen.flows import flows as flows
     from keruen.labour import labour as labour
     from keruen.leverage import leverage as leverage
@@ -33,14 +34,13 @@ if TYPE_CHECKING:
     from keruen.provenance import cite as cite
     from keruen.reconcile import reconcile as reconcile
     from keruen.remittances import remittances as remittances
+    from keruen.revisions import revisions as revisions
     from keruen.score import score_flows as score_flows
     from keruen.sensitivity import sensitivity as sensitivity
     from keruen.snapshot import covariates as covariates
     from keruen.sql import sql as sql
     from keruen.store import evidence as evidence
     from keruen.store import sources as sources
-    from keruen.streams import breaks as breaks
-    from keruen.streams import events as events
     from keruen.streams import streams as streams
     from keruen.tipping import outlier as outlier
     from keruen.tipping import tipping as tipping
@@ -49,15 +49,15 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "add": "adding",
     "audit": "audit",
-    "breaks": "streams",
+    "breaks": "breaks",
     "brief": "brief",
     "cite": "provenance",
     "claims_from_series": "own_series",
-    "compare": "disagreement",
+    "compare": "compare",
     "covariates": "snapshot",
     "disagreement": "disagreement",
-    "double_entry": "disagreement",
-    "events": "streams",
+    "double_entry": "double_entry",
+    "events": "events",
     "evidence": "store",
     "flows": "flows",
     "labour": "labour",
@@ -67,7 +67,7 @@ _PUBLIC = {
     "reconcile": "reconcile",
     "remittance_matrix": "money_matrix",
     "remittances": "remittances",
-    "revisions": "disagreement",
+    "revisions": "revisions",
     "score_flows": "score",
     "sensitivity": "sensitivity",
     "shock": "passthrough",

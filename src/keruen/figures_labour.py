@@ -81,7 +81,7 @@ def fan(found: Labour, *, events: pl.DataFrame | None = None) -> Figure:
     found
         From :func:`keruen.labour`.
     events
-        Rows of :func:`keruen.streams.events` to flag besides the rules of the model.
+        Rows of :func:`keruen.events` to flag besides the rules of the model.
     """
     told = by_year(found)
     years = [y + 0.5 for y in told["years"]]

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from keruen import own, snapshot, store
-from keruen.disagreement import DEFINITIONS_OF_VARIANTS
+from keruen.comparable import DEFINITIONS_OF_VARIANTS
 from keruen.errors import VocabularyError
 from keruen.estimators.ipf import Array
 from keruen.provenance import day as read_day

@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 
 from keruen import snapshot, store
-from keruen.disagreement import revisions
 from keruen.errors import NoEvidence
 from keruen.flow_evidence import editions
+from keruen.revisions import revisions
 
 SIZES = (100.0, 1_000.0, 10_000.0, 100_000.0)
 _PRIOR = 4.0  # a place's own spread counts against so many figures' worth of the pooled one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from datetime import date
@@ -70,3 +71,27 @@ def spelt(value: float, digits: int = 0) -> str:
     rounded = int(abs(value) * 10**digits + 0.5 + 1e-9) / 10**digits
     text = f"{rounded:,.{digits}f}"
     return f"−{text}" if value < 0 and rounded else text
+
+
+def percent(value: float) -> str:
+    """A percentage with one digit, a small one with two that count.
+
+    Examples
+    --------
+    >>> [percent(x) for x in (25.24, 100.0, 0.999, 0.034, 0.0)]
+    ['25.2', '100.0', '1.0', '0.034', '0']
+    """
+    if not value:
+        return "0"
+    return spelt(value, 1) if value >= 0.995 else f"{value:.{1 - math.floor(math.log10(value))}f}"
+
+
+def count(n: int, one: str, more: str = "") -> str:
+    """So many of something; where the plural is more than an s, it is given.
+
+    Examples
+    --------
+    >>> count(1, "matrix", "matrices"), count(2, "matrix", "matrices"), count(3, "corridor")
+    ('1 matrix', '2 matrices', '3 corridors')
+    """
+    return f"{n} {one if n == 1 else more or one + 's'}"

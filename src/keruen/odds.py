@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from keruen import labels
 from keruen.errors import ConceptError, EvidenceError, KeruenError, ModelError, NoEvidence
-from keruen.labour import Labour, cards
+from keruen.events import events
+from keruen.labour import Labour
+from keruen.labour_rules import cards
 from keruen.path_design import USED
 from keruen.reconcile import Posterior
 from keruen.shares import MONEY
-from keruen.streams import events
 from keruen.tipping import Paths, Tipping, tipping
 from keruen.verdict_words import bounds_of, chance, drawing, made, rounded, speaker, tells, told_reading, when_of
 from keruen.witnesses import (

@@ -16,13 +16,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from keruen import contract, kept, path_anchors, store
-from keruen.disagreement import revisions
 from keruen.errors import Incomparable, ModelError, NoEvidence, VocabularyError
 from keruen.estimators.path import Design, Prior, Reports, check
 from keruen.measurement import accuracy, half_width, overlaps, size
 from keruen.places import place as one_place
 from keruen.places import places as all_places
 from keruen.provenance import definitions
+from keruen.revisions import revisions
 from keruen.vocabulary import suggest
 
 Array = NDArray[np.float64]

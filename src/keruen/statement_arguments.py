@@ -9,12 +9,12 @@ from typing import Any
 
 from keruen import store
 from keruen.errors import BadDate, KeruenError
+from keruen.events import kinds as event_kinds
 from keruen.places import place as one_place
 from keruen.places import system
 from keruen.provenance import day, definitions
 from keruen.statement_faults import Reading, Where
 from keruen.statements import CHOICES, KINDS, NUMBERS, QUANTITY, ROOM, TIMES, Test
-from keruen.streams import kinds as event_kinds
 from keruen.vocabulary import measures, suggest, words
 
 

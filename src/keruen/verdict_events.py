@@ -9,8 +9,8 @@ from datetime import date
 from typing import Any
 
 from keruen import store
+from keruen.events import events
 from keruen.places import system as members_of
-from keruen.streams import events
 from keruen.witnesses import UNDETERMINED, Day, Finding, Side, found
 from keruen.wording import Parts, Said, span, told_day
 

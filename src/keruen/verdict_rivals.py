@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from keruen import copies
-from keruen.disagreement import central
+from keruen.comparable import central
 from keruen.odds import rank_of_leverage, spread_of_turn
 from keruen.verdict_words import drawing, made, nobody, said_of, speaker, strip, unit_of, what_of, when_of
 from keruen.vocabulary import measure as word

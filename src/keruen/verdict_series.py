@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 from keruen import labels
-from keruen.streams import breaks, interrupted
+from keruen.breaks import breaks
+from keruen.interruptions import interrupted
 from keruen.verdict_words import drawing, made, nobody, speaker, strip, tells, told_reading, unit_of, what_of, when_of
 from keruen.vocabulary import measure as word
 from keruen.witnesses import COVER, Day, Finding, Reading, each_of, found, name_of, readings, side, yearly

@@ -18,9 +18,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from keruen import copies, labels, store
-from keruen.disagreement import DEFINITIONS_OF_VARIANTS, central, sums
+from keruen.comparable import DEFINITIONS_OF_VARIANTS, central, sums
 from keruen.kept import kept, stamp
-from keruen.labour import STREAMS, Labour, labour
+from keruen.labour import Labour, labour
+from keruen.labour_anchors import STREAMS
 from keruen.leverage import Ground, Leverage, ground, leverage
 from keruen.places import places as all_places
 from keruen.provenance import definitions

@@ -141,7 +141,7 @@ def revisions(
 
     `keruen revisions --place KAZ --table moves --out moves.csv`
     """
-    from keruen.disagreement import revisions
+    from keruen.revisions import revisions
     from keruen.vocabulary import measures
 
     found = revisions(measure, family=family, place=place, as_of=as_of)
@@ -185,7 +185,7 @@ def compare(
     import polars as pl
 
     from keruen.cli.common import show_table
-    from keruen.disagreement import compare, side_by_side
+    from keruen.compare import compare, side_by_side
     from keruen.provenance import day
 
     rows = compare(places, measure, as_of=as_of, strict=strict)
@@ -221,7 +221,7 @@ def corridor(
 
     `keruen corridor KAZ RUS`
     """
-    from keruen.disagreement import double_entry
+    from keruen.double_entry import double_entry
 
     rows = double_entry(origin, destination, as_of=as_of, strict=strict)
     give(

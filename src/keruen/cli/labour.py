@@ -55,8 +55,8 @@ def labour(
     `keruen labour KAZ --at-least 2017:2000000 --figure labour.svg`
     """
     from keruen.labour import labour as posterior
-    from keruen.labour import sentences, told
     from keruen.labour import table as by_year
+    from keruen.labour_words import sentences, told
 
     asked = [_threshold(text) for text in at_least or []]
     refuse(as_json=as_json, format=format, out=out, force=force, figure=figure)
@@ -106,9 +106,9 @@ def streams(
 
     `keruen streams KAZ --exodus 1991-2004`
     """
+    from keruen.exodus import exodus as who_left
     from keruen.places import place as one
     from keruen.streams import doubled as which_doubled
-    from keruen.streams import exodus as who_left
     from keruen.streams import streams as side_by_side
 
     if doubled is not None:
@@ -150,9 +150,9 @@ def events(
     """
     import polars as pl
 
+    from keruen.events import events
     from keruen.places import place as one
     from keruen.provenance import day
-    from keruen.streams import events
 
     table = events(place, kind=kind, as_of=as_of)
     table = table if since is None else table.filter(pl.col("end") > day(since))

@@ -77,9 +77,9 @@ def remittances(
     if matrices:
         rows = rival_senders(place, year, as_of=as_of, strict=strict)
         if figure is not None:
-            from keruen import figures_depends
+            from keruen import figures_matrices
 
-            figures_depends.matrices(rows).save(figure, force=force)
+            figures_matrices.matrices(rows).save(figure, force=force)
         give(
             rows, show=rows.columns[:-1], told=told_senders(rows) if as_json and out is None else None,
             as_json=as_json, format=format, out=out, force=force, units={"share": "percent"},
@@ -210,7 +210,7 @@ def access(
         seed=seed, draws=draws, as_of=as_of,
     )  # fmt: skip
     if figure is not None:
-        from keruen.figures_depends import price
+        from keruen.figures_price import price
 
         price(found).save(figure, force=force)
     give(

@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 
 from keruen import copies
-from keruen.disagreement import CALENDAR, HALF, disagreement, sums
+from keruen.comparable import CALENDAR, HALF, sums
+from keruen.disagreement import disagreement
 from keruen.sections.common import COUNTED, Asked, witnesses, year_rows
 from keruen.wording import Number, count, made, number
 

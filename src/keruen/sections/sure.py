@@ -11,10 +11,10 @@ from typing import Any
 import polars as pl
 
 from keruen import copies, figures_tipping
-from keruen.disagreement import revisions
 from keruen.errors import Incomparable, NoEvidence
 from keruen.kept import kept, stamp
 from keruen.provenance import definitions, releases
+from keruen.revisions import revisions
 from keruen.sections.common import Asked, Section, drawn, heads, says, section, shows, table_of
 from keruen.sections.net import Net
 from keruen.sections.paths import PERSISTENCE, RECKONING, SINCE, Path, settled

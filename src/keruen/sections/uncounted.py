@@ -13,8 +13,9 @@ from keruen.copies import wholes
 from keruen.errors import ModelError, NoEvidence
 from keruen.figures_labour import fan
 from keruen.kept import kept, stamp
-from keruen.labour import Labour, by_year, gather, probability
+from keruen.labour import Labour, by_year, probability
 from keruen.labour import labour as labour_of
+from keruen.labour_anchors import gather
 from keruen.places import places
 from keruen.sections.common import (
     LABOUR,

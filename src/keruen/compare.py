@@ -77,7 +77,7 @@ def side_by_side(table: pl.DataFrame, since: int = 1990, until: date | None = No
     over = rows.filter(pl.col("status") != "projection").select("start", "end").unique()
     rows = rows.join(over, on=["start", "end"], how="semi")
     out = rows.select("start", "end").unique().sort("start", "end")
-    for (code,), part in rows.sort("place").group_by("place", maintain_order=True):
+    for (code,), part in rows.sort("place", maintain_order=True).group_by("place", maintain_order=True):
         mine = part.unique(["start", "end"], keep="last", maintain_order=True).select(
             "start", "end", pl.col("newest").alias(str(code)), pl.col("lowest").alias(f"{code} lowest"),
             pl.col("highest").alias(f"{code} highest"),

@@ -129,7 +129,7 @@ def _logs(measure: str, as_of: str | date | None) -> dict[str, list[float]]:
         (pl.col("end") - pl.col("start") < pl.duration(days=700)) & (pl.col("value") > 0)
         & ~pl.col("place").str.starts_with("_")
     )  # fmt: skip
-    wide = rows.sort("known").group_by("place", "start").agg(
+    wide = rows.sort("known", "release", "definition", "value").group_by("place", "start").agg(
         pl.col("value").first().alias("before"), pl.col("value").last().alias("after")
     )  # fmt: skip
     wide = wide.filter(pl.col("before") != pl.col("after")).sort("place", "start")

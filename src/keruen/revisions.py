@@ -154,13 +154,16 @@ def revisions(
     derived = derived.filter(pl.col("convention") == HALF)
     # Where editions print longer windows, a yearly edition stands among them by its sums alone: else the moves of
     # its single years would count beside the moves of their sum.
-    table = pl.concat([printed if windows.is_empty() else windows, derived])
+    # Where an edition prints both, what it prints counts.
+    table = pl.concat([printed if windows.is_empty() else windows, derived]).with_columns(
+        summed=pl.col("derived_from").is_not_null()
+    )
     order = pl.DataFrame(
         {"release": editions, "edition": range(len(editions)), "released": [cards[k].released for k in editions]}
     )
     rows = table.join(order, on="release").select(
-        "place", "start", "end", "release", "edition", "released", "value", "status"
-    ).sort("place", "start", "end", "edition")  # fmt: skip
+        "place", "start", "end", "release", "edition", "released", "value", "status", "summed"
+    ).sort("place", "start", "end", "edition", "summed", "value")  # fmt: skip
     cell = ["place", "start", "end"]
     rows = rows.unique([*cell, "edition"], keep="first", maintain_order=True)
     before = rows.select(*cell, pl.col("release").alias("from"), "released", pl.col("value").alias("before"),
@@ -207,7 +210,7 @@ def _with_rates(moves: pl.DataFrame, as_of: str | date | None) -> tuple[pl.DataF
             (pl.col("group") == "all") & (pl.col("age") == "all") & ~pl.col("definition").is_in(DEFINITIONS_OF_VARIANTS)
         )
         .filter((pl.col("start") == pl.col("end")) & (pl.col("start").dt.month() == 7) & pl.col("value").is_not_null())
-        .sort("known", "release")
+        .sort("known", "release", "definition", "value")
         .select(
             "place",
             pl.col("start").dt.year().cast(pl.Int32).alias("_year"),

@@ -83,7 +83,7 @@ def reported_flows(
         pl.col("start").dt.year().cast(pl.Int32).alias("year"), "value", "known", "release",
     ).filter(pl.col("origin") != pl.col("destination"))  # fmt: skip
     key = ["reporter", "side", "origin", "destination"]
-    rows = rows.sort("known", "release").unique([*key, "year"], keep="last", maintain_order=True)
+    rows = rows.sort("known", "release", "value").unique([*key, "year"], keep="last", maintain_order=True)
     out = []
     for start, end in periods:
         length = ((end.year - start.year) * 12 + end.month - start.month) / 12

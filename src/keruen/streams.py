@@ -97,7 +97,8 @@ def streams(
                 f"{stream!r} is no stream told of {one_place(place).name}. Told are: {', '.join(known)}."
             )
         found = found.filter(pl.col("stream") == stream)
-    return found.sort("stream", "series", "counterpart", "group", "start", "known", nulls_last=False, maintain_order=True)
+    order = ["stream", "series", "counterpart", "group", "start", "known"]
+    return found.sort(order, nulls_last=False, maintain_order=True)
 
 
 def _rows(claims: pl.DataFrame, stream: str | None) -> pl.DataFrame:

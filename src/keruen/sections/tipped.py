@@ -11,6 +11,7 @@ from keruen import figures_tipping
 from keruen.errors import ModelError
 from keruen.sections.common import Asked, Section, answers, drawn, says, section, shows, table_of, unreported
 from keruen.sections.paths import PERSISTENCE, RECKONING, SINCE, Path, chance, headword, path_of, settled
+from keruen.store import cards
 from keruen.tipping import ALREADY, NEVER, UNCONFIRMED
 from keruen.wording import (
     HINDSIGHT,
@@ -38,11 +39,19 @@ PAST = (2010, 2014, 2018, 2022)
 """Years at whose end the same question is asked again."""
 
 NAMED = 4
-HARDLY = 0.1
+HARDLY = 0.07  # twice the noise of a quick look
 SOON = 0.15
 """Two answers that share less than 85% of their mass are told as different."""
 
 KINDS = {NEVER: "no such turn", UNCONFIRMED: "begun, not yet confirmed", ALREADY: "receiving from the start"}
+
+
+BESIDE = {
+    "mirror": "what partners count of the same moves",
+    "people counted twice": "populations of two censuses less births and deaths",
+    "stocks that change": "changes of the people born abroad, here and elsewhere",
+}
+"""What else a path stands on, in a reader's words."""
 
 
 def tipped_section(asked: Asked, path: Path | None, fault: bool = False) -> Section:
@@ -112,10 +121,11 @@ def _headline(asked: Asked, path: Path) -> Parts:
                 now=now, last=chance(path, last),
             )  # fmt: skip
         elif t.p_turned_back >= 0.15:
-            parts += say("; in {back} of all draws it has turned back since", back=chance(path, t.p_turned_back))
-            if last >= 0.8:
-                parts += say(", though around {now} it was most likely receiving people ({last})",
-                             now=now, last=chance(path, last))  # fmt: skip
+            parts += say(
+                "; in {back} of all draws it has turned back since, and around {now} it was "
+                f"{likely(last)} receiving people ({{last}})",
+                back=chance(path, t.p_turned_back), now=now, last=chance(path, last),
+            )  # fmt: skip
         return [*parts, "."]
     if rest[leading] < 0.5:
         open_ends: list[Part | Parts] = []
@@ -213,7 +223,11 @@ def _masses(told: Section, asked: Asked, path: Path) -> None:
         back=chance(path, t.p_turned_back, ""),
     )  # fmt: skip
     if beside:
-        note += ["Beside them stand sums of our own over other figures: ", Said(", ".join(beside), "note"), ". "]
+        note += [
+            "Beside them stand sums of our own over other figures: ",
+            *listed([BESIDE.get(k, k) for k in beside]),
+            ". ",
+        ]
     for one in found.notes:
         note += [
             Said(HINDSIGHT if found.denominator_basis == "hindsight" and "published later" in one else one, "note"),
@@ -314,17 +328,18 @@ def _came(path: Path, then: Path, at: date) -> Parts:
     """All that became known after a day: claims of net migration, and what else the path stands on."""
     before = {r["release"] for r in then.rows}
     fresh = sorted(
-        (r for r in path.rows if r["release"] not in before and r["known"] > at),
+        (r for r in path.claims if r["release"] not in before and r["known"] > at),
         key=lambda r: (r["known"], r["release"]),
     )
-    keys = list(dict.fromkeys(r["release"] for r in fresh if r.get("part")))
-    beside = [k for k in dict.fromkeys(r["release"] for r in fresh) if k not in keys]
+    keys = list(dict.fromkeys(r["release"] for r in fresh))
+    had, has = (set(p.posterior.anchors["releases"].explode().drop_nulls()) for p in (then, path))
+    beside = sorted(has - had - before - set(keys), key=lambda k: (cards()[k].released, k))
 
     def told(releases: Sequence[str]) -> Parts:
         among = ["among them "] if len(releases) > NAMED else []
         return [*among, *listed([edition_of(k) for k in releases[-NAMED:]])]
 
-    if not fresh:
+    if not keys and not beside:
         return ["later figures of the same sources"]
     parts: Parts = []
     if keys:
@@ -333,7 +348,7 @@ def _came(path: Path, then: Path, at: date) -> Parts:
     if beside:
         parts += [" with "] if keys else []
         parts += say("{n} newly told {word} of stocks, censuses or partners' counts ({names})",
-                     n=made(len(beside), "sources", fresh, text=count(len(beside))),
+                     n=made(len(beside), "sources", path.rows, text=count(len(beside))),
                      word=plural(len(beside), "source"), names=told(beside))  # fmt: skip
     return [*parts, " together"] if len(keys) + len(beside) > 1 else parts
 

@@ -23,9 +23,18 @@ from keruen.estimators.corridors import BETA, Array, concentration, per_migrant,
 from keruen.money_matrix import PRICES, SPEAKS, known_hosts, stock_editions
 from keruen.places import countries
 from keruen.places import place as one_place
-from keruen.provenance import cite, releases
+from keruen.provenance import cite
 from keruen.shares import MONEY, ranking, shares
-from keruen.yearly import calendar_years, filled_incomes, latest_by_year, newest, rival_inflows, yearly_transfers
+from keruen.yearly import (
+    by_age,
+    calendar_years,
+    filled_incomes,
+    latest_by_year,
+    newest,
+    of_all,
+    rival_inflows,
+    yearly_transfers,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +180,12 @@ def remittances(
 
 
 def _one_gdp(claims: pl.DataFrame) -> pl.DataFrame:
-    """GDP by year from one edition: the newest of the World Bank's or, failing it, of any publisher."""
-    told = calendar_years(claims).filter(pl.col("measure") == "gdp")
+    """GDP of the whole place by year from one edition: the newest of the World Bank's or, failing it, of anybody."""
+    told = calendar_years(of_all(claims)).filter(pl.col("measure") == "gdp")
     if told.is_empty():
         return told.select("year", gdp="value", release="release")
-    cards = store.cards()
-    order = {r: cards[r].released for r in told["release"].cast(pl.String).unique()}
-    banks = [r for r in order if r.startswith("world-bank")] or list(order)
-    chosen = max(banks, key=lambda r: (order[r], r))
+    editions = by_age(told["release"])
+    chosen = ([r for r in editions if r.startswith("world-bank")] or editions)[-1]
     return told.filter(pl.col("release") == chosen).select("year", gdp="value", release="release").sort("year")
 
 
@@ -203,7 +210,8 @@ def _reported(claims: pl.DataFrame) -> pl.DataFrame:
 
 
 def _published(claims: pl.DataFrame) -> pl.DataFrame:
-    rows = calendar_years(claims).filter((pl.col("measure") == "remittances") & pl.col("counterpart").is_not_null())
+    told = calendar_years(of_all(claims))
+    rows = told.filter((pl.col("measure") == "remittances") & pl.col("counterpart").is_not_null())
     return _hosts(rows.filter(~pl.col("counterpart").cast(pl.String).str.starts_with("_")), "published")
 
 
@@ -234,10 +242,9 @@ def _spread_of(share: Array) -> dict[str, float]:
 
 def _points(people: pl.DataFrame, codes: Sequence[str]) -> dict[str, dict[int, Array]]:
     """Stock of one birthplace by edition and year: persons by residence; what is not printed is zero, by the rule."""
-    whole = pl.all_horizontal(pl.col(c) == "all" for c in ("age", "group"))
     at = {c: i for i, c in enumerate(codes)}
     made: dict[str, dict[int, Array]] = {}
-    told = people.filter(whole & pl.col("value").is_not_null())
+    told = of_all(people).filter(pl.col("value").is_not_null())
     for release, year, place, value in told.select("release", pl.col("start").dt.year(), "place", "value").iter_rows():
         row = made.setdefault(release, {}).setdefault(year, np.zeros(len(codes)))
         if place in at:
@@ -272,20 +279,19 @@ def _modelled(
     strict: bool,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Hosts of a place by Keruen's own allocation, year by year, and their concentration."""
-    received = claims.filter(pl.col("measure") == "remittances_received")
+    received = of_all(claims).filter((pl.col("measure") == "remittances_received") & pl.col("counterpart").is_null())
     names = stock_editions(as_of)
     asked: dict[str, Any] = {"as_of": as_of, "strict": strict}
     people = store.evidence(measure="stock", counterpart=code, release=names, sex="all", **asked) if names else None
     if received.is_empty() or people is None or people.is_empty():
         return pl.DataFrame(schema=HOSTS), pl.DataFrame(schema=CONCENTRATION)
     rng = np.random.default_rng(seed)
-    known, cards = known_hosts(names), releases()
+    known = known_hosts(names)
     codes = [p.code for p in countries()]
     wages = store.evidence(measure="gdp_per_capita", **asked)
-    whole = pl.all_horizontal(pl.col(c) == "all" for c in ("age", "group"))
-    behind = people.filter(whole).select("place", at=pl.col("start").dt.year(), id="id")
+    behind = of_all(people).select("place", at=pl.col("start").dt.year(), id="id")
     points = _points(people, codes)
-    keys = sorted(points, key=lambda r: (cards[r].released if r in cards else date.max, r))
+    keys = by_age(points)
     knows = np.array([[c in told for c in codes] for told in (set(known[k]) for k in keys)])
     incomes = latest_by_year(wages, "gdp_per_capita")
     yearly = calendar_years(received)
@@ -375,7 +381,9 @@ def rival_senders(
     code = one_place(place).code
     claims = store.evidence(code, ["remittances", "remittances_received"], as_of=as_of, strict=strict)
     published = _published(claims)
-    inflows = calendar_years(claims).filter(pl.col("measure") == "remittances_received")
+    inflows = calendar_years(of_all(claims)).filter(
+        (pl.col("measure") == "remittances_received") & pl.col("counterpart").is_null()
+    )
     years = published["year"] if len(published) else inflows["year"]
     if year is None:
         if years.is_empty():
@@ -406,8 +414,7 @@ def _by_every_way(code: str, year: int, beta: float, as_of: str | date | None, s
     people = store.evidence(measure="stock", counterpart=code, release=names, sex="all", as_of=as_of, strict=strict)
     codes = [p.code for p in countries()]
     window: dict[str, Any] = {"since": f"{year}-01-01", "until": f"{year}-12-31", "as_of": as_of, "strict": strict}
-    whole = pl.all_horizontal(pl.col(c) == "all" for c in ("age", "group"))
-    behind = people.filter(whole).select("place", "release", at=pl.col("start").dt.year(), id="id")
+    behind = of_all(people).select("place", "release", at=pl.col("start").dt.year(), id="id")
     made = []
     points = {k: p for k, p in _points(people, codes).items() if max(p) + SPEAKS >= year >= min(p) - SPEAKS}
     for way, prices in WAYS:

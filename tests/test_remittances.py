@@ -17,7 +17,7 @@ from keruen import money_matrix as matrices
 from keruen import shares as share
 from keruen.adding import add
 from keruen.contract import claims, ids
-from keruen.errors import FaultyTable, InfeasibleMargins, NoEvidence, VocabularyError
+from keruen.errors import BadDate, FaultyTable, InfeasibleMargins, NoEvidence, VocabularyError
 from keruen.estimators import corridors
 from keruen.leverage import leverage
 
@@ -452,11 +452,50 @@ def test_remittances__print_the_newest_year_and_the_largest_host():
 
 
 @pytest.mark.packaged
+def test_remittances__months_of_the_first_year_are_counted_and_definitions_told_apart():
+    """Armenia's central bank reports months: of all purposes, and of the non-commercial ones among them."""
+    one, two = (room.remittances("ARM", since=since, until=2020, draws=10).hosts for since in (2020, 2019))
+    told = [
+        h.filter(method="reported", year=2020).with_columns(pl.col("usd", "share_gdp").round(6)) for h in (one, two)
+    ]
+    assert told[0].height == 20
+    assert told[0].equals(told[1])
+    assert not {2018, 2021} & set(two["year"])
+    russia = one.filter(method="reported", place="RUS")
+    assert dict(russia.select("definition", pl.col("usd").round()).iter_rows()) == {
+        "transfers_cba_total": 824_360_430, "transfers_cba_noncommercial": 673_868_940,
+    }  # fmt: skip
+    with pytest.raises(BadDate, match="swap them"):
+        room.remittances("ARM", since=2020, until=2019)
+
+
+@pytest.mark.packaged
+def test_remittances__no_figure_sum_or_sentence_mixes_two_definitions():
+    found = room.remittances("ARM", since=2019, until=2020, draws=10)
+    plain = next(y for y in room.told(found, hosts=3)["years"] if y["year"] == 2020)
+    reported = [f for f in plain["from"] if f["method"] == "reported"]
+    for definition in ("transfers_cba_total", "transfers_cba_noncommercial"):
+        assert next(f["place"] for f in reported if f["definition"] == definition) == "RUS"
+        assert len([f for f in reported if f["definition"] == definition]) == 3
+    assert {c["definition"] for c in plain["claims"] if c["measure"] == "money_transfers"} == {
+        "transfers_cba_total", "transfers_cba_noncommercial",
+    }  # fmt: skip
+    drawn = figures_remittances.hosts(found.hosts, "ARM")
+    assert "non-commercial (Central Bank of Armenia)" in drawn.svg
+    assert "all purposes (Central Bank of Armenia)" in drawn.svg
+    assert "(2019; Transfers through Armenian banks, all purposes (Central Bank of Armenia))." in drawn.alt
+    parts = found.shares.filter((pl.col("counterpart") == "RUS") & (pl.col("year") == 2020))
+    said = share.shares_within(found.shares, parts["share_gdp"].min(), parts["share_gdp"].max(), "RUS").sentence
+    assert "(transfers_cba_noncommercial of central-bank-armenia over" in said
+    assert "(transfers_cba_total of central-bank-armenia over" in said
+
+
+@pytest.mark.packaged
 def test_shares__of_tanzania_and_yemen_are_of_the_whole():
     """Zanzibar's product and the Yemen Arab Republic's stand as groups of Tanzania and Yemen."""
     tanzania = room.remittances("TZA", since=2010, until=2010, draws=1)
     assert "344.3 million USD of remittances in 2010, 1.1% of GDP" in repr(tanzania)
-    assert 100 * 344.3 / 32013 == pytest.approx(tanzania.shares["share_gdp"].max(), abs=0.1)
+    assert tanzania.shares["share_gdp"].max() == pytest.approx(100 * 344.3 / 32013, abs=0.1)
     found = share.share_search("TZA", 30, 45)
     assert found.sentence.endswith("0 lie within 30–45%.")
     yemen = room.remittances("YEM", since=1990, until=1990, draws=1).shares

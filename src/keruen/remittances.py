@@ -48,9 +48,11 @@ class Remittances:
     shares
         From :func:`shares`: every numerator over every edition of GDP, published shares apart.
     hosts
-        Year by year and sender by sender: ``usd``, ``low80``, ``high80``, ``share_gdp``, ``method``, ``release``,
-        ``ids``. Where there are draws, ``usd`` is their median; a row of medians need not sum to the inflow, every draw
-        does. Methods: ``reported`` (money transfers), ``published`` (a World Bank matrix), ``ratha_shaw`` (ours).
+        Year by year and sender by sender: ``usd``, ``low80``, ``high80``, ``share_gdp``, ``method``, ``definition``,
+        ``release``, ``ids``. Where there are draws, ``usd`` is their median; a row of medians need not sum to the
+        inflow, every draw does. Methods: ``reported`` (money transfers), ``published`` (a World Bank matrix),
+        ``ratha_shaw`` (ours). One sender's transfers of a year may be reported by several definitions, one of which
+        may be part of another: they never add up.
     concentration
         By year and method: ``hhi``, ``effective``, ``largest``, ``largest_host``, 80% bounds where there are draws.
     ranking
@@ -98,7 +100,8 @@ def _between_ends(values: pl.Series, how: str) -> str:
 
 HOSTS = {
     "year": pl.Int32, "place": pl.String, "usd": pl.Float64, "low80": pl.Float64, "high80": pl.Float64,
-    "share_gdp": pl.Float64, "method": pl.String, "release": pl.String, "status": pl.String, "ids": pl.String,
+    "share_gdp": pl.Float64, "method": pl.String, "definition": pl.String, "release": pl.String, "status": pl.String,
+    "ids": pl.String,
 }  # fmt: skip
 
 
@@ -148,11 +151,7 @@ def remittances(
     [1278000000.0]
     """
     code = one_place(place).code
-    told = store.evidence(code, MONEY, as_of=as_of, strict=strict)
-    told = told.filter(
-        (pl.lit(since is None) | (pl.col("end").dt.year() > (since or 0)))
-        & (pl.lit(until is None) | (pl.col("start").dt.year() <= (until or 0)))
-    )
+    told = store.evidence(code, MONEY, since=since, until=until, as_of=as_of, strict=strict)
     if told.filter(pl.col("measure") != "gdp").is_empty():
         raise NoEvidence(f"Nobody reported remittances or transfers received in {code} in these years.")
     table = shares(told)
@@ -164,7 +163,7 @@ def remittances(
         .join(gdp.select("year", "gdp"), on="year", how="left", maintain_order="left")
         .with_columns(share_gdp=100 * pl.col("usd") / pl.col("gdp"))
         .select(list(HOSTS))
-        .sort("year", "method", "release", "usd", descending=[False, False, False, True])
+        .sort("year", "method", "release", "definition", "usd", "place", descending=[*[False] * 4, True, False])
     )
     used = sorted({*told["release"].cast(pl.String), *hosts["release"].drop_nulls()} & set(store.cards()))
     return Remittances(
@@ -198,6 +197,7 @@ def _hosts(rows: pl.DataFrame, method: str) -> pl.DataFrame:
         high80=pl.lit(None, pl.Float64),
         share_gdp=pl.lit(None, pl.Float64),
         method=pl.lit(method),
+        definition="definition",
         release="release",
         status="status",
         ids="id",
@@ -321,7 +321,7 @@ def _modelled(
         hosts.append(
             pl.DataFrame(
                 {"year": year, "place": codes, "usd": middle, "low80": low, "high80": high, "share_gdp": None,
-                 "method": method, "release": used[-1], "status": "model",
+                 "method": method, "definition": None, "release": used[-1], "status": "model",
                  "ids": [f"{inflow_ids} {stock_ids.get(c, '')}".strip() for c in codes]}, schema=HOSTS,
             ).filter((pl.col("usd") > 0) | (pl.col("high80") > 0))
         )  # fmt: skip
@@ -476,13 +476,14 @@ def told(found: Remittances, *, hosts: int = 10) -> dict[str, Any]:
     found
         From :func:`remittances`.
     hosts
-        So many hosts a year and method; the rest of them is one sum, ``_OTHER_HOSTS``.
+        So many hosts a year, method and definition; the rest of them is one sum, ``_OTHER_HOSTS``.
     """
     years = []
     for year in sorted({*found.shares["year"], *found.hosts["year"]}):
         senders = []
         rows = found.hosts.filter(pl.col("year") == year)
-        for (method, release), part in rows.group_by(["method", "release"], maintain_order=True):
+        alike = ["method", "release", "definition"]
+        for (method, release, definition), part in rows.group_by(alike, maintain_order=True):
             most = part.sort("usd", descending=True, nulls_last=True)
             senders += most.head(hosts).drop("year").to_dicts()
             rest = most.slice(hosts)
@@ -490,7 +491,7 @@ def told(found: Remittances, *, hosts: int = 10) -> dict[str, Any]:
                 senders.append(
                     {"place": "_OTHER_HOSTS", "usd": rest["usd"].sum(), "low80": None, "high80": None,
                      "share_gdp": rest["share_gdp"].sum() if rest["share_gdp"].null_count() == 0 else None,
-                     "method": method, "release": release, "status": "model", "ids": ""}
+                     "method": method, "definition": definition, "release": release, "status": "model", "ids": ""}
                 )  # fmt: skip
         claims = found.shares.filter(pl.col("year") == year).drop("year").to_dicts()
         years.append({"year": year, "claims": claims, "from": senders})

@@ -17,8 +17,9 @@ MONEY = ("remittances_received", "remittances_share_gdp", "money_transfers", "re
 
 
 SHARES = {
-    "year": pl.Int32, "measure": pl.String, "definition": pl.String, "counterpart": pl.String, "value_usd": pl.Float64, "share_gdp": pl.Float64,
-    "release": pl.String, "gdp_release": pl.String, "derived": pl.Boolean, "convention": pl.String, "ids": pl.String,
+    "year": pl.Int32, "measure": pl.String, "definition": pl.String, "counterpart": pl.String, "value_usd": pl.Float64,
+    "share_gdp": pl.Float64, "release": pl.String, "gdp_release": pl.String, "derived": pl.Boolean,
+    "convention": pl.String, "ids": pl.String,
 }  # fmt: skip
 
 
@@ -107,7 +108,9 @@ def shares_within(table: pl.DataFrame, low: float, high: float, sender: str | No
     def listed(some: pl.DataFrame) -> str:
         told = [
             f"{r['year']} {r['measure'].replace('_', ' ')}{' from ' + r['counterpart'] if r['counterpart'] else ''} "
-            f"{r['share_gdp']:.1f}% ({r['definition'] + ' of ' if r['measure'] == 'money_transfers' else ''}{r['release']}"
+            f"{r['share_gdp']:.1f}% ("
+            + (f"{r['definition']} of " if r["measure"] == "money_transfers" else "")
+            + r["release"]
             + (f" over GDP of {r['gdp_release']})" if r["gdp_release"] != r["release"] else ")")
             for r in some.iter_rows(named=True)
         ]

@@ -568,6 +568,22 @@ def test_remittance_matrix__draws_and_what_was_known():
 
 
 @pytest.mark.packaged
+def test_remittances__a_host_s_total_alone_is_no_knowledge_of_its_people():
+    """Editions of 2020 and 2024 tell Bonaire's total and no origin: matrix, hosts and leverage all take that of 2019."""
+    row = matrices.remittance_matrix(2021).isel(draw=0).sel(receiving="ABW")
+    hosts = room.remittances("ABW", since=2021, until=2021, draws=1).hosts.filter(method="ratha_shaw")
+    usd = dict(hosts.select("place", "usd").iter_rows())
+    assert usd == {
+        str(s): pytest.approx(float(row.sel(sending=s))) for s in row["sending"].values if row.sel(sending=s) > 0
+    }
+    assert usd["BES"] == pytest.approx(1_458_033, abs=1)
+    assert leverage("BES", "ABW", year=2021, draws=1).table["income_usd"].item() == pytest.approx(usd["BES"])
+    assert {n for n, told in matrices.known_hosts(matrices.stock_editions(None)).items() if "BES" in told} == {
+        "un-ims-2015", "un-ims-2017", "un-ims-2019",
+    }  # fmt: skip
+
+
+@pytest.mark.packaged
 def test_rival_senders__are_rows_of_the_matrices():
     told = room.rival_senders("KAZ", 2021)
     assert told.group_by("matrix", "prices", "edition").agg(pl.col("share").sum())["share"].to_list() == pytest.approx(

@@ -426,6 +426,51 @@ def test_judge__strict_leaves_out_what_follows_a_lag():
     assert judge(s, Day(date(2018, 5, 3), strict=True)).verdict == UNDETERMINED
 
 
+def over_gdp(place, low, high, when, day, sender=""):
+    """Sides of a test of money over GDP: whether it holds, the figure and the sentence; and the pictures."""
+    test = Test("share_of_gdp", "first", "", {
+        "place": [place], "low": low, "high": high, "when": when, "sender": sender, "said": day,
+    })  # fmt: skip
+    found = put(Day(day), test)
+    told = [(s.holds, s.value, "".join(p if isinstance(p, str) else p.text for p in s.says)) for s in found.sides]
+    return found.verdict, told, found.pictures
+
+
+@pytest.mark.packaged
+def test_share_of_gdp__the_sentence_tells_the_year_that_fits_and_whose_division_it_is():
+    verdict, told, _ = over_gdp("TJK", 40, 60, "any", date(2022, 6, 30))
+    assert verdict == SUPPORTED
+    assert [(holds, round(value, 1)) for holds, value, _ in told] == [(True, 42.7), (True, 43.8)]
+    assert told[0][2] == (
+        "Remittances received, newest year that fits, 2013: 42.7 percent of GDP (World Bank WDI 2026 over GDP by "
+        "UNSD AMA 2025, our division); fits “40 to 60 percent”."
+    )
+    assert "2013: 43.8 percent of GDP (World Bank WDI 2022, as published); fits" in told[1][2]
+    _, told, _ = over_gdp("NPL", 60, 70, "newest", date(2026, 7, 5))
+    assert "2024: 26.0 percent of GDP (World Bank WDI 2026, our division); does not fit" in told[0][2]
+    assert told[1][0] is None
+    assert "66.1 percent of GDP (World Bank WDI 2025, as published) fits “60 to 70 percent”, 26.0" in told[1][2]
+
+
+@pytest.mark.packaged
+def test_share_of_gdp__the_product_of_zanzibar_fits_nothing():
+    verdict, told, _ = over_gdp("TZA", 30, 100, "any", date(2022, 6, 30))
+    assert verdict == CONTRADICTED
+    assert all(holds is False and value < 1 for holds, value, _ in told)
+    assert all(said.endswith("does not fit “30 to 100 percent”, nor does that of another year.") for *_, said in told)
+
+
+@pytest.mark.packaged
+def test_share_of_gdp__two_definitions_are_never_one_series():
+    _, told, pictures = over_gdp("ARM", 5.9, 7, "newest", date(2022, 6, 30), "RUS")
+    assert told[0][0] is None
+    assert "6.5 percent of GDP (Transfers through Armenian banks, all purposes" in told[0][2]
+    assert "5.3 percent of GDP (Transfers through Armenian banks, non-commercial" in told[0][2]
+    (picture,) = pictures
+    assert len([name for name, _ in picture["series"] if name.startswith("money transfers, Russia: ")]) == 3
+    assert all(len({t for t, _ in points}) == len(points) for _, points in picture["series"])
+
+
 # ---------------------------------------------------------------- a world whose truth is known
 
 

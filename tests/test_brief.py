@@ -15,12 +15,13 @@ from keruen import figures, kept, labels, store
 from keruen.adding import add
 from keruen.brief import brief, contents, contents_of_system, printed
 from keruen.errors import BadDate, ConceptError, MissingExtra, UnknownPlace
-from keruen.places import countries
+from keruen.places import countries, places
 from keruen.places import system as members_of
 from keruen.provenance import releases
 from keruen.reconcile import reconcile
 from keruen.sections import paths, sure, tipped
 from keruen.sections.common import Asked
+from keruen.sections.depends import depends_section
 from keruen.sections.uncounted import uncounted_section
 from keruen.tipping import tipping
 from keruen.trace import trace
@@ -386,6 +387,41 @@ def test_reported__nothing_is_estimated_and_it_says_so():
     assert "nothing is estimated" in printed(told, "md")
     with pytest.raises(ConceptError, match="place by place"):
         brief(system="eurasia", reported=True)
+
+
+def said(parts):
+    return "".join(p if isinstance(p, str) else p.text for p in parts)
+
+
+@pytest.mark.packaged
+@pytest.mark.parametrize(
+    ("code", "day", "money", "share", "made"),
+    [
+        ("NPL", None, "11.3 billion dollars", "26.0 percent of its product.", "derived from World Bank WDI 2026"),
+        ("NPL", date(2026, 5, 1), "11.3 billion dollars", "26.0 percent of its product.", "derived from World Bank"),
+        ("STP", None, "80.1 million dollars", "9.7 percent of its product.", "derived from World Bank WDI 2026"),
+        ("BRN", None, "2.00 million dollars", "0.01 percent of its product.", "published in World Bank KNOMAD"),
+        ("SSD", None, "1.2 billion dollars", "18.2 percent of its product by World Bank KNOMAD Inflows 2023.",
+         "18.2 percent by another count (published in World Bank KNOMAD Inflows 2023)"),
+    ],
+)  # fmt: skip
+def test_depends__dollars_and_share_are_of_one_division(code, day, money, share, made):
+    """The edition of 2025 prints 66.1 percent for Nepal, over other dollars and another product."""
+    told = depends_section(Asked(code, places()[code].name, day, False, True))
+    assert f"received {money} of remittances, {share}" in said(told["answer"])
+    paragraph = next(said(b["parts"]) for b in told["blocks"] if b["kind"] == "paragraph")
+    assert f"received {money} of remittances, says " in paragraph
+    assert made in paragraph
+    if "by another count" not in made:
+        usd, part = (n for n in told["answer"] if isinstance(n, Number))
+        assert len({i.rpartition(":")[0] for i in (*usd.ids, *part.ids)}) == 1
+
+
+@pytest.mark.packaged
+def test_depends__transfers_tell_what_they_count():
+    told = depends_section(Asked("KGZ", "Kyrgyzstan", None, False, True))
+    table = next(b for b in told["blocks"] if b["kind"] == "table" and "Money transfers" in said(b["caption"]))
+    assert all("; Transfers " in said(row[-1]) for row in table["rows"])
 
 
 # ---------------------------------------------------------------- other places, bad questions

@@ -12,12 +12,14 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keruen import figures_remittances, store, yearly
 from keruen import money_matrix as matrices
 from keruen import shares as share
-from keruen import store, yearly
+from keruen.adding import add
 from keruen.contract import claims, ids
-from keruen.errors import FaultyTable, InfeasibleMargins, NoEvidence, VocabularyError
+from keruen.errors import BadDate, FaultyTable, InfeasibleMargins, NoEvidence, VocabularyError
 from keruen.estimators import corridors
+from keruen.leverage import leverage
 
 room = import_module("keruen.remittances")  # the package's own name is the function
 
@@ -344,6 +346,67 @@ def test_yearly_stocks__between_points_and_beyond():
         assert made.sel(birthplace="KGZ", residence="RUS").item() == 0
 
 
+def test_shares__the_product_of_a_part_divides_nothing():
+    whole = claimed("gdp", [annual(2014, 9e9)], "una")
+    part = claimed("gdp", [annual(2014, 1e9), annual(2015, 1e9)], "una", group="territory=North")
+    money = claimed("remittances_received", [annual(2014, 3e9), annual(2015, 3e9)], "wdi-2026")
+    for told in ([whole, part, money], [part, money, whole]):
+        made = share.shares(pl.concat(told))
+        assert made.select("year", "share_gdp").rows() == [(2014, pytest.approx(100 / 3)), (2015, None)]
+    assert room._one_gdp(pl.concat([part, whole]))["gdp"].to_list() == [9e9]
+    assert room._one_gdp(part).is_empty()
+
+
+def test_yearly__a_part_of_a_place_never_speaks_for_it():
+    whole = claimed("gdp", [annual(2014, 9e9)], "una")
+    part = claimed("gdp", [annual(2014, 1e9), annual(2015, 1e9)], "unb", group="territory=North")
+    for told in (pl.concat([whole, part]), pl.concat([part, whole])):
+        assert yearly.newest(told, "gdp", 2014)["value"].to_list() == [9e9]
+        assert yearly.newest(told, "gdp", 2015).is_empty()
+        assert yearly.latest(told, "gdp")["value"].to_list() == [9e9]
+        assert yearly.latest_by_year(told, "gdp") == {2014: {"TJK": 9e9}}
+        assert yearly.rival_inflows(told, 2014, ["TJK"], np.random.default_rng(0), 1).tolist() == [[9e9]]
+    women = claimed("money_transfers", months(2015, 1e6, "RUS"), "cba", sex="female")
+    made = yearly.yearly_transfers(pl.concat([claimed("money_transfers", months(2015, 3e6, "RUS"), "cba"), women]))
+    assert made["value"].to_list() == [3.6e7]
+
+
+def own_figure(measure, place, year, value, released):
+    row = {"measure": measure, "place": place, "start": date(year, 1, 1), "end": date(year + 1, 1, 1), "value": value}
+    return add(pl.DataFrame([row]), source=f"Invented {measure} {released}", released=released)
+
+
+@pytest.mark.packaged
+def test_own__editions_stand_in_the_order_of_the_days_on_their_cards(home):
+    """A figure of 2018 is older than the edition of 2026, and one of September 2026 is newer."""
+    own_figure("remittances_received", "PHL", 2017, 1e9, "2018-05")
+    own_figure("gdp", "PHL", 2017, 5e11, "2026-09")
+    row = matrices.remittance_matrix(2017).isel(draw=0).sel(receiving="PHL")
+    assert float(row.sum()) == pytest.approx(32.8e9, rel=2e-3)
+    told = store.evidence("PHL", ["gdp", "remittances_received"])
+    assert yearly.newest(told, "gdp", 2017)["value"].to_list() == [5e11]
+    assert yearly.latest_by_year(told, "gdp")[2017] == {"PHL": 5e11}
+    assert float(yearly.newest(told, "remittances_received", 2017)["value"].item()) == pytest.approx(32.8e9, rel=2e-3)
+    money = row.sel(sending="USA").item()
+    held = leverage("USA", "PHL", year=2017, draws=1).table.row(0, named=True)
+    assert held["dependence"] == pytest.approx(100 * held["income_usd"] / 5e11)
+    assert held["income_usd"] == pytest.approx(money)
+
+
+@pytest.mark.packaged
+def test_latest__own_figures_give_the_series_of_their_places_alone(home):
+    own_figure("gdp_growth", "PHL", 2019, 99.0, "2026-09")
+    own_figure("gdp_growth", "TJK", 2018, 98.0, "2026-09")
+    own_figure("gdp_growth", "TJK", 2019, 97.0, "2026-09")
+    own_figure("gdp_growth", "KGZ", 2018, 96.0, "2018-05")
+    own_figure("gdp_growth", "KGZ", 2019, 95.0, "2018-05")
+    made = yearly.latest(store.evidence(measure="gdp_growth"), "gdp_growth")
+    assert made.filter(pl.col("place") == "TJK").select("year", "value").rows() == [(2018, 98.0), (2019, 97.0)]
+    others = made.filter(pl.col("place") != "TJK")
+    assert set(others["release"]) == {"world-bank-wdi-2026"}
+    assert others["place"].n_unique() > 200
+
+
 def test_filled_incomes__by_subregion_and_told():
     made, filled = yearly.filled_incomes({"KAZ": 10000.0, "KGZ": 1000.0, "UZB": 2000.0}, ["KAZ", "TJK"])
     assert made.values.tolist() == [10000, 2000]
@@ -386,6 +449,63 @@ def test_remittances__print_the_newest_year_and_the_largest_host():
     assert "Antigua &amp; Barbuda received" in replace(found, place="ATG")._repr_html_()
     transfers = replace(found, shares=found.shares.filter(pl.col("measure") == "money_transfers"))
     assert repr(transfers).startswith("Nobody reports the remittances that Tajikistan receives")
+
+
+@pytest.mark.packaged
+def test_remittances__months_of_the_first_year_are_counted_and_definitions_told_apart():
+    """Armenia's central bank reports months: of all purposes, and of the non-commercial ones among them."""
+    one, two = (room.remittances("ARM", since=since, until=2020, draws=10).hosts for since in (2020, 2019))
+    told = [
+        h.filter(method="reported", year=2020).with_columns(pl.col("usd", "share_gdp").round(6)) for h in (one, two)
+    ]
+    assert told[0].height == 20
+    assert told[0].equals(told[1])
+    assert not {2018, 2021} & set(two["year"])
+    russia = one.filter(method="reported", place="RUS")
+    assert dict(russia.select("definition", pl.col("usd").round()).iter_rows()) == {
+        "transfers_cba_total": 824_360_430, "transfers_cba_noncommercial": 673_868_940,
+    }  # fmt: skip
+    with pytest.raises(BadDate, match="swap them"):
+        room.remittances("ARM", since=2020, until=2019)
+
+
+@pytest.mark.packaged
+def test_remittances__no_figure_sum_or_sentence_mixes_two_definitions():
+    found = room.remittances("ARM", since=2019, until=2020, draws=10)
+    plain = next(y for y in room.told(found, hosts=3)["years"] if y["year"] == 2020)
+    reported = [f for f in plain["from"] if f["method"] == "reported"]
+    for definition in ("transfers_cba_total", "transfers_cba_noncommercial"):
+        assert next(f["place"] for f in reported if f["definition"] == definition) == "RUS"
+        assert len([f for f in reported if f["definition"] == definition]) == 3
+    assert {c["definition"] for c in plain["claims"] if c["measure"] == "money_transfers"} == {
+        "transfers_cba_total", "transfers_cba_noncommercial",
+    }  # fmt: skip
+    drawn = figures_remittances.hosts(found.hosts, "ARM")
+    assert "non-commercial (Central Bank of Armenia)" in drawn.svg
+    assert "all purposes (Central Bank of Armenia)" in drawn.svg
+    assert "(2019; Transfers through Armenian banks, all purposes (Central Bank of Armenia))." in drawn.alt
+    parts = found.shares.filter((pl.col("counterpart") == "RUS") & (pl.col("year") == 2020))
+    said = share.shares_within(found.shares, parts["share_gdp"].min(), parts["share_gdp"].max(), "RUS").sentence
+    assert "(transfers_cba_noncommercial of central-bank-armenia over" in said
+    assert "(transfers_cba_total of central-bank-armenia over" in said
+
+
+@pytest.mark.packaged
+def test_shares__of_tanzania_and_yemen_are_of_the_whole():
+    """Zanzibar's product and the Yemen Arab Republic's stand as groups of Tanzania and Yemen."""
+    tanzania = room.remittances("TZA", since=2010, until=2010, draws=1)
+    assert "344.3 million USD of remittances in 2010, 1.1% of GDP" in repr(tanzania)
+    assert tanzania.shares["share_gdp"].max() == pytest.approx(100 * 344.3 / 32013, abs=0.1)
+    found = share.share_search("TZA", 30, 45)
+    assert found.sentence.endswith("0 lie within 30–45%.")
+    yemen = room.remittances("YEM", since=1990, until=1990, draws=1).shares
+    inflow, gdp = 1498.2, {"unsd-ama-2025": 4028.7, "world-bank-wdi-2022": 5647.1, "world-bank-wdi-2026": 12643.8}
+    ours = yemen.filter(pl.col("measure") == "remittances_received")
+    assert {r: pytest.approx(100 * inflow / g, rel=1e-3) for r, g in gdp.items()} == dict(
+        ours.select("gdp_release", "share_gdp").iter_rows()
+    )
+    drawn = figures_remittances.dependence(share.shares(store.evidence("TZA", share.MONEY)), "TZA")
+    assert "the most is 1.6% in 2023" in drawn.alt
 
 
 @pytest.mark.packaged
@@ -445,6 +565,22 @@ def test_remittance_matrix__draws_and_what_was_known():
         matrices.remittance_matrix(2017, edition="un-ims-2024", as_of="2018-05-03")
     with pytest.raises(VocabularyError, match="not a price level"):
         matrices.remittance_matrix(2017, prices="pppp")
+
+
+@pytest.mark.packaged
+def test_remittances__a_host_s_total_alone_is_no_knowledge_of_its_people():
+    """Editions of 2020 and 2024 tell Bonaire's total and no origin: matrix, hosts and leverage all take that of 2019."""
+    row = matrices.remittance_matrix(2021).isel(draw=0).sel(receiving="ABW")
+    hosts = room.remittances("ABW", since=2021, until=2021, draws=1).hosts.filter(method="ratha_shaw")
+    usd = dict(hosts.select("place", "usd").iter_rows())
+    assert usd == {
+        str(s): pytest.approx(float(row.sel(sending=s))) for s in row["sending"].values if row.sel(sending=s) > 0
+    }
+    assert usd["BES"] == pytest.approx(1_458_033, abs=1)
+    assert leverage("BES", "ABW", year=2021, draws=1).table["income_usd"].item() == pytest.approx(usd["BES"])
+    assert {n for n, told in matrices.known_hosts(matrices.stock_editions(None)).items() if "BES" in told} == {
+        "un-ims-2015", "un-ims-2017", "un-ims-2019",
+    }  # fmt: skip
 
 
 @pytest.mark.packaged

@@ -38,10 +38,16 @@ from keruen.figures import (
     _zero,
 )  # fmt: skip
 from keruen.labels import label, year
+from keruen.provenance import definitions
+
+REPORTED = "oD^vPXp*<>h8d"
+"""Marks of reported transfers, one for each definition."""
 
 
 def hosts(rows: pl.DataFrame, place: str, *, top: int = 4, ids: Sequence[str] = ()) -> Figure:
     """From whom a place receives, percent of its product: bands of the model, squares of published matrices, reports.
+
+    Reports have a mark for each definition: the transfers of one may be part of those of another.
 
     Parameters
     ----------
@@ -60,9 +66,11 @@ def hosts(rows: pl.DataFrame, place: str, *, top: int = 4, ids: Sequence[str] = 
     order = told.group_by("place").agg(pl.col("share_gdp").max()).sort("share_gdp", "place", descending=[True, False])
     chosen = order["place"].head(top).to_list()
     first, last = int(told["year"].min()), int(told["year"].max())  # type: ignore[arg-type]
+    reports = told.filter((pl.col("method") == "reported") & pl.col("place").is_in(chosen))
+    counted = dict(zip(sorted(reports["definition"].unique()), REPORTED, strict=False))
 
     def draw(canvas: Any) -> None:
-        ax = _axes(canvas, 46, 120, 28, 52)
+        ax = _axes(canvas, 46, 120, 28, 52 + 15 * len(counted))
         ends = []
         for i, host in enumerate(chosen):
             colour = VIVID[i % len(VIVID)]
@@ -75,12 +83,11 @@ def hosts(rows: pl.DataFrame, place: str, *, top: int = 4, ids: Sequence[str] = 
                 ax.fill_between(x, per * model["low80"].to_numpy(), per * model["high80"].to_numpy(), color=colour,
                                 alpha=0.18, linewidth=0)  # fmt: skip
                 ends.append((float(x[-1]), float(model["share_gdp"][-1]), _name(host), colour))
-            for method, mark in (("published", "s"), ("reported", "o")):
-                points = mine.filter(pl.col("method") == method)
-                face = colour if method == "reported" else "white"
-                ax.plot(
-                    points["year"] + 0.5, points["share_gdp"], mark, color=colour, markersize=5, markerfacecolor=face
-                )
+            theirs = mine.filter(pl.col("method") == "published")
+            ax.plot(theirs["year"] + 0.5, theirs["share_gdp"], "s", color=colour, markersize=5, markerfacecolor="white")
+            for definition, mark in counted.items():
+                points = mine.filter((pl.col("method") == "reported") & (pl.col("definition") == definition))
+                ax.plot(points["year"] + 0.5, points["share_gdp"], mark, color=colour, markersize=5)
         ax.set_ylim(bottom=0)
         _calendar(ax, first, last + 1.2)
         _zero(ax)
@@ -89,22 +96,30 @@ def hosts(rows: pl.DataFrame, place: str, *, top: int = 4, ids: Sequence[str] = 
         _note(
             ax,
             "percent of gross domestic product · line and band: inflows spread by stocks and incomes, 80% over rival",
-            34,
+            34 + 15 * len(counted),
         )
-        _note(
-            ax, "editions · square: the World Bank's matrix · dot: transfers that banks reported, another quantity", 22
-        )
+        full = " · full: transfers that banks reported, another quantity" if counted else ""
+        _note(ax, f"editions · white square: the World Bank's matrix{full}", 22 + 15 * len(counted))
+        for i, (definition, mark) in enumerate(reversed(counted.items())):
+            _key(ax, [(_counted(definition), INK, mark)], 8 + 15 * i)
 
     names = ", ".join(_name(h) for h in chosen)
     alt = f"Money received by {_name(place)} from {names}, percent of product, {first} to {last}."
-    peak = told.filter(pl.col("method") == "reported").sort("share_gdp", descending=True).head(1)
+    peak = reports.sort("share_gdp", "definition", descending=[True, False]).head(1)
     if len(peak):
         row = peak.row(0, named=True)
         alt += (
-            f" Reported transfers from {_name(row['place'])} were at most {_percent(row['share_gdp'])} ({row['year']})."
+            f" Reported transfers from {_name(row['place'])} were at most {_percent(row['share_gdp'])}"
+            f" ({row['year']}; {_counted(row['definition'])})."
         )
     behind = [x for line in told["ids"] for x in line.split()]
-    return _figure("hosts", f"From whom {_name(place)} receives money", alt, [*behind, *ids], (720, 360), draw)
+    title = f"From whom {_name(place)} receives money"
+    return _figure("hosts", title, alt, [*behind, *ids], (720, 360 + 15 * len(counted)), draw)
+
+
+def _counted(definition: str) -> str:
+    """What is counted, by the name of its definition."""
+    return str(definitions().get(definition, {}).get("name", definition))
 
 
 def _percent(value: float) -> str:

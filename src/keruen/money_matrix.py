@@ -81,10 +81,17 @@ def world_stocks(
 
 
 def known_hosts(names: Sequence[str]) -> dict[str, list[str]]:
-    """Which hosts each edition of the stock tells anything of."""
+    """Of which hosts each edition of the stock tells whence their people came.
+
+    An edition that tells a host's total alone, all of it from elsewhere, does not know its people: absent is not zero.
+    """
     rows = (
         snapshot.scan(["stock"])
-        .filter(pl.col("release").cast(pl.String).is_in(list(names)))
+        .filter(
+            pl.col("release").cast(pl.String).is_in(list(names))
+            & pl.col("counterpart").cast(pl.String).is_in([p.code for p in countries()])
+            & (pl.col("value") > 0)
+        )
         .select(pl.col("release").cast(pl.String), pl.col("place").cast(pl.String))
         .unique()
         .collect()
@@ -155,7 +162,8 @@ def remittance_matrix(
         people, names = stock, ["own"]
     else:
         tables = dict(stock) if stock is not None else world_stocks(year, editions=chosen, as_of=as_of)
-        people, names = rival_stocks(tables, rng, draws), list(tables)
+        known = known_hosts(list(tables)) if stock is None else None
+        people, names = rival_stocks(tables, rng, draws, known), list(tables)
     codes = [str(c) for c in people["birthplace"].values]
     money_releases: list[str] = []
     if inflows is None:

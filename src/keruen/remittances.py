@@ -23,9 +23,18 @@ from keruen.estimators.corridors import BETA, Array, concentration, per_migrant,
 from keruen.money_matrix import PRICES, SPEAKS, known_hosts, stock_editions
 from keruen.places import countries
 from keruen.places import place as one_place
-from keruen.provenance import cite, releases
+from keruen.provenance import cite
 from keruen.shares import MONEY, ranking, shares
-from keruen.yearly import calendar_years, filled_incomes, latest_by_year, newest, rival_inflows, yearly_transfers
+from keruen.yearly import (
+    by_age,
+    calendar_years,
+    filled_incomes,
+    latest_by_year,
+    newest,
+    of_all,
+    rival_inflows,
+    yearly_transfers,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +48,11 @@ class Remittances:
     shares
         From :func:`shares`: every numerator over every edition of GDP, published shares apart.
     hosts
-        Year by year and sender by sender: ``usd``, ``low80``, ``high80``, ``share_gdp``, ``method``, ``release``,
-        ``ids``. Where there are draws, ``usd`` is their median; a row of medians need not sum to the inflow, every draw
-        does. Methods: ``reported`` (money transfers), ``published`` (a World Bank matrix), ``ratha_shaw`` (ours).
+        Year by year and sender by sender: ``usd``, ``low80``, ``high80``, ``share_gdp``, ``method``, ``definition``,
+        ``release``, ``ids``. Where there are draws, ``usd`` is their median; a row of medians need not sum to the
+        inflow, every draw does. Methods: ``reported`` (money transfers), ``published`` (a World Bank matrix),
+        ``ratha_shaw`` (ours). One sender's transfers of a year may be reported by several definitions, one of which
+        may be part of another: they never add up.
     concentration
         By year and method: ``hhi``, ``effective``, ``largest``, ``largest_host``, 80% bounds where there are draws.
     ranking
@@ -89,7 +100,8 @@ def _between_ends(values: pl.Series, how: str) -> str:
 
 HOSTS = {
     "year": pl.Int32, "place": pl.String, "usd": pl.Float64, "low80": pl.Float64, "high80": pl.Float64,
-    "share_gdp": pl.Float64, "method": pl.String, "release": pl.String, "status": pl.String, "ids": pl.String,
+    "share_gdp": pl.Float64, "method": pl.String, "definition": pl.String, "release": pl.String, "status": pl.String,
+    "ids": pl.String,
 }  # fmt: skip
 
 
@@ -139,11 +151,7 @@ def remittances(
     [1278000000.0]
     """
     code = one_place(place).code
-    told = store.evidence(code, MONEY, as_of=as_of, strict=strict)
-    told = told.filter(
-        (pl.lit(since is None) | (pl.col("end").dt.year() > (since or 0)))
-        & (pl.lit(until is None) | (pl.col("start").dt.year() <= (until or 0)))
-    )
+    told = store.evidence(code, MONEY, since=since, until=until, as_of=as_of, strict=strict)
     if told.filter(pl.col("measure") != "gdp").is_empty():
         raise NoEvidence(f"Nobody reported remittances or transfers received in {code} in these years.")
     table = shares(told)
@@ -155,7 +163,7 @@ def remittances(
         .join(gdp.select("year", "gdp"), on="year", how="left", maintain_order="left")
         .with_columns(share_gdp=100 * pl.col("usd") / pl.col("gdp"))
         .select(list(HOSTS))
-        .sort("year", "method", "release", "usd", descending=[False, False, False, True])
+        .sort("year", "method", "release", "definition", "usd", "place", descending=[*[False] * 4, True, False])
     )
     used = sorted({*told["release"].cast(pl.String), *hosts["release"].drop_nulls()} & set(store.cards()))
     return Remittances(
@@ -171,14 +179,12 @@ def remittances(
 
 
 def _one_gdp(claims: pl.DataFrame) -> pl.DataFrame:
-    """GDP by year from one edition: the newest of the World Bank's or, failing it, of any publisher."""
-    told = calendar_years(claims).filter(pl.col("measure") == "gdp")
+    """GDP of the whole place by year from one edition: the newest of the World Bank's or, failing it, of anybody."""
+    told = calendar_years(of_all(claims)).filter(pl.col("measure") == "gdp")
     if told.is_empty():
         return told.select("year", gdp="value", release="release")
-    cards = store.cards()
-    order = {r: cards[r].released for r in told["release"].cast(pl.String).unique()}
-    banks = [r for r in order if r.startswith("world-bank")] or list(order)
-    chosen = max(banks, key=lambda r: (order[r], r))
+    editions = by_age(told["release"])
+    chosen = ([r for r in editions if r.startswith("world-bank")] or editions)[-1]
     return told.filter(pl.col("release") == chosen).select("year", gdp="value", release="release").sort("year")
 
 
@@ -191,6 +197,7 @@ def _hosts(rows: pl.DataFrame, method: str) -> pl.DataFrame:
         high80=pl.lit(None, pl.Float64),
         share_gdp=pl.lit(None, pl.Float64),
         method=pl.lit(method),
+        definition="definition",
         release="release",
         status="status",
         ids="id",
@@ -203,7 +210,8 @@ def _reported(claims: pl.DataFrame) -> pl.DataFrame:
 
 
 def _published(claims: pl.DataFrame) -> pl.DataFrame:
-    rows = calendar_years(claims).filter((pl.col("measure") == "remittances") & pl.col("counterpart").is_not_null())
+    told = calendar_years(of_all(claims))
+    rows = told.filter((pl.col("measure") == "remittances") & pl.col("counterpart").is_not_null())
     return _hosts(rows.filter(~pl.col("counterpart").cast(pl.String).str.starts_with("_")), "published")
 
 
@@ -234,10 +242,9 @@ def _spread_of(share: Array) -> dict[str, float]:
 
 def _points(people: pl.DataFrame, codes: Sequence[str]) -> dict[str, dict[int, Array]]:
     """Stock of one birthplace by edition and year: persons by residence; what is not printed is zero, by the rule."""
-    whole = pl.all_horizontal(pl.col(c) == "all" for c in ("age", "group"))
     at = {c: i for i, c in enumerate(codes)}
     made: dict[str, dict[int, Array]] = {}
-    told = people.filter(whole & pl.col("value").is_not_null())
+    told = of_all(people).filter(pl.col("value").is_not_null())
     for release, year, place, value in told.select("release", pl.col("start").dt.year(), "place", "value").iter_rows():
         row = made.setdefault(release, {}).setdefault(year, np.zeros(len(codes)))
         if place in at:
@@ -272,20 +279,19 @@ def _modelled(
     strict: bool,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Hosts of a place by Keruen's own allocation, year by year, and their concentration."""
-    received = claims.filter(pl.col("measure") == "remittances_received")
+    received = of_all(claims).filter((pl.col("measure") == "remittances_received") & pl.col("counterpart").is_null())
     names = stock_editions(as_of)
     asked: dict[str, Any] = {"as_of": as_of, "strict": strict}
     people = store.evidence(measure="stock", counterpart=code, release=names, sex="all", **asked) if names else None
     if received.is_empty() or people is None or people.is_empty():
         return pl.DataFrame(schema=HOSTS), pl.DataFrame(schema=CONCENTRATION)
     rng = np.random.default_rng(seed)
-    known, cards = known_hosts(names), releases()
+    known = known_hosts(names)
     codes = [p.code for p in countries()]
     wages = store.evidence(measure="gdp_per_capita", **asked)
-    whole = pl.all_horizontal(pl.col(c) == "all" for c in ("age", "group"))
-    behind = people.filter(whole).select("place", at=pl.col("start").dt.year(), id="id")
+    behind = of_all(people).select("place", at=pl.col("start").dt.year(), id="id")
     points = _points(people, codes)
-    keys = sorted(points, key=lambda r: (cards[r].released if r in cards else date.max, r))
+    keys = by_age(points)
     knows = np.array([[c in told for c in codes] for told in (set(known[k]) for k in keys)])
     incomes = latest_by_year(wages, "gdp_per_capita")
     yearly = calendar_years(received)
@@ -315,7 +321,7 @@ def _modelled(
         hosts.append(
             pl.DataFrame(
                 {"year": year, "place": codes, "usd": middle, "low80": low, "high80": high, "share_gdp": None,
-                 "method": method, "release": used[-1], "status": "model",
+                 "method": method, "definition": None, "release": used[-1], "status": "model",
                  "ids": [f"{inflow_ids} {stock_ids.get(c, '')}".strip() for c in codes]}, schema=HOSTS,
             ).filter((pl.col("usd") > 0) | (pl.col("high80") > 0))
         )  # fmt: skip
@@ -375,7 +381,9 @@ def rival_senders(
     code = one_place(place).code
     claims = store.evidence(code, ["remittances", "remittances_received"], as_of=as_of, strict=strict)
     published = _published(claims)
-    inflows = calendar_years(claims).filter(pl.col("measure") == "remittances_received")
+    inflows = calendar_years(of_all(claims)).filter(
+        (pl.col("measure") == "remittances_received") & pl.col("counterpart").is_null()
+    )
     years = published["year"] if len(published) else inflows["year"]
     if year is None:
         if years.is_empty():
@@ -406,8 +414,7 @@ def _by_every_way(code: str, year: int, beta: float, as_of: str | date | None, s
     people = store.evidence(measure="stock", counterpart=code, release=names, sex="all", as_of=as_of, strict=strict)
     codes = [p.code for p in countries()]
     window: dict[str, Any] = {"since": f"{year}-01-01", "until": f"{year}-12-31", "as_of": as_of, "strict": strict}
-    whole = pl.all_horizontal(pl.col(c) == "all" for c in ("age", "group"))
-    behind = people.filter(whole).select("place", "release", at=pl.col("start").dt.year(), id="id")
+    behind = of_all(people).select("place", "release", at=pl.col("start").dt.year(), id="id")
     made = []
     points = {k: p for k, p in _points(people, codes).items() if max(p) + SPEAKS >= year >= min(p) - SPEAKS}
     for way, prices in WAYS:
@@ -469,13 +476,14 @@ def told(found: Remittances, *, hosts: int = 10) -> dict[str, Any]:
     found
         From :func:`remittances`.
     hosts
-        So many hosts a year and method; the rest of them is one sum, ``_OTHER_HOSTS``.
+        So many hosts a year, method and definition; the rest of them is one sum, ``_OTHER_HOSTS``.
     """
     years = []
     for year in sorted({*found.shares["year"], *found.hosts["year"]}):
         senders = []
         rows = found.hosts.filter(pl.col("year") == year)
-        for (method, release), part in rows.group_by(["method", "release"], maintain_order=True):
+        alike = ["method", "release", "definition"]
+        for (method, release, definition), part in rows.group_by(alike, maintain_order=True):
             most = part.sort("usd", descending=True, nulls_last=True)
             senders += most.head(hosts).drop("year").to_dicts()
             rest = most.slice(hosts)
@@ -483,7 +491,7 @@ def told(found: Remittances, *, hosts: int = 10) -> dict[str, Any]:
                 senders.append(
                     {"place": "_OTHER_HOSTS", "usd": rest["usd"].sum(), "low80": None, "high80": None,
                      "share_gdp": rest["share_gdp"].sum() if rest["share_gdp"].null_count() == 0 else None,
-                     "method": method, "release": release, "status": "model", "ids": ""}
+                     "method": method, "definition": definition, "release": release, "status": "model", "ids": ""}
                 )  # fmt: skip
         claims = found.shares.filter(pl.col("year") == year).drop("year").to_dicts()
         years.append({"year": year, "claims": claims, "from": senders})

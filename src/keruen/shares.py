@@ -11,14 +11,15 @@ from keruen import store
 from keruen.errors import VocabularyError
 from keruen.places import countries, places
 from keruen.places import place as one_place
-from keruen.yearly import calendar_years, yearly_transfers
+from keruen.yearly import calendar_years, of_all, yearly_transfers
 
 MONEY = ("remittances_received", "remittances_share_gdp", "money_transfers", "remittances", "gdp")
 
 
 SHARES = {
-    "year": pl.Int32, "measure": pl.String, "counterpart": pl.String, "value_usd": pl.Float64, "share_gdp": pl.Float64,
-    "release": pl.String, "gdp_release": pl.String, "derived": pl.Boolean, "convention": pl.String, "ids": pl.String,
+    "year": pl.Int32, "measure": pl.String, "definition": pl.String, "counterpart": pl.String, "value_usd": pl.Float64,
+    "share_gdp": pl.Float64, "release": pl.String, "gdp_release": pl.String, "derived": pl.Boolean,
+    "convention": pl.String, "ids": pl.String,
 }  # fmt: skip
 
 
@@ -35,14 +36,16 @@ def shares(claims: pl.DataFrame, *, matrices: bool = False) -> pl.DataFrame:
 
     Returns
     -------
-    One row for every numerator and edition of GDP: ``year``, ``measure``, ``counterpart`` (the sender, null for the
-    whole world), ``value_usd``, ``share_gdp`` in percent, ``release`` and ``gdp_release``, ``derived`` (true for our
-    arithmetic, false for a published share) and ``ids``. A numerator without a GDP of its year keeps a null share.
+    One row for every numerator and edition of GDP: ``year``, ``measure``, ``definition`` (what is counted; amounts of
+    two definitions never add up), ``counterpart`` (the sender, null for the whole world), ``value_usd``, ``share_gdp``
+    in percent, ``release`` and ``gdp_release``, ``derived`` (true for our arithmetic, false for a published share) and
+    ``ids``. A numerator without a GDP of its year keeps a null share. Money and GDP are those of the whole place: the
+    GDP of a part of its territory divides nothing.
     """
     codes = claims["place"].unique().to_list()
     if len(codes) > 1:
         raise VocabularyError(f"These claims speak of {', '.join(sorted(codes)[:5])}; a share is of one place's GDP.")
-    yearly = calendar_years(claims)
+    yearly = calendar_years(of_all(claims))
     gdp = (
         yearly.filter(pl.col("measure") == "gdp")
         .select("year", gdp="value", gdp_release="release", gdp_id="id")
@@ -53,19 +56,19 @@ def shares(claims: pl.DataFrame, *, matrices: bool = False) -> pl.DataFrame:
     transfers = yearly_transfers(claims) if "money_transfers" in claims["measure"] else yearly.clear()
     money = pl.concat([received, modelled, transfers], how="diagonal_relaxed")
     ours = money.join(gdp, on="year", how="left", maintain_order="left").select(
-        "year", "measure", "counterpart", pl.col("value").alias("value_usd"),
+        "year", "measure", "definition", "counterpart", pl.col("value").alias("value_usd"),
         (100 * pl.col("value") / pl.col("gdp")).alias("share_gdp"), "release", "gdp_release",
         pl.lit(True).alias("derived"), "convention",
         pl.concat_str("id", "gdp_id", separator=" ", ignore_nulls=True).alias("ids"),
     )  # fmt: skip
     published = yearly.filter(pl.col("measure") == "remittances_share_gdp").select(
-        "year", "measure", "counterpart", pl.lit(None, pl.Float64).alias("value_usd"),
+        "year", "measure", "definition", "counterpart", pl.lit(None, pl.Float64).alias("value_usd"),
         pl.col("value").alias("share_gdp"), "release", pl.col("release").alias("gdp_release"),
         (pl.col("derived_from").is_not_null() | pl.col("definition").str.ends_with("_derived")).alias("derived"),
         "convention", pl.col("id").alias("ids"),
     )  # fmt: skip
     table = pl.concat([ours, published], how="vertical_relaxed").cast(SHARES)  # type: ignore[arg-type]
-    return table.sort("year", "measure", "counterpart", "release", "gdp_release", nulls_last=True)
+    return table.sort("year", "measure", "counterpart", "release", "definition", "gdp_release", nulls_last=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,9 @@ def shares_within(table: pl.DataFrame, low: float, high: float, sender: str | No
     def listed(some: pl.DataFrame) -> str:
         told = [
             f"{r['year']} {r['measure'].replace('_', ' ')}{' from ' + r['counterpart'] if r['counterpart'] else ''} "
-            f"{r['share_gdp']:.1f}% ({r['release']}"
+            f"{r['share_gdp']:.1f}% ("
+            + (f"{r['definition']} of " if r["measure"] == "money_transfers" else "")
+            + r["release"]
             + (f" over GDP of {r['gdp_release']})" if r["gdp_release"] != r["release"] else ")")
             for r in some.iter_rows(named=True)
         ]
@@ -172,9 +177,10 @@ def ranking(
     ``year``, ``release``, ``derived``, ``place``, ``share_gdp``, ``rank`` (1 depends most) and ``of`` (places that have
     a share). Places that nobody reported are not ranked.
     """
-    rows = calendar_years(store.evidence(measure="remittances_share_gdp", as_of=as_of, strict=strict))
+    rows = calendar_years(of_all(store.evidence(measure="remittances_share_gdp", as_of=as_of, strict=strict)))
     rows = rows.filter(
-        pl.col("place").cast(pl.String).is_in([p.code for p in countries()])
+        pl.col("counterpart").is_null()
+        & pl.col("place").cast(pl.String).is_in([p.code for p in countries()])
         & pl.lit(True if since is None else None).fill_null(pl.col("year") >= (since or 0))
         & pl.lit(True if until is None else None).fill_null(pl.col("year") <= (until or 0))
     )

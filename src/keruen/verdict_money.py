@@ -8,10 +8,12 @@ from typing import Any
 import polars as pl
 
 from keruen import labels
+from keruen.provenance import definitions
 from keruen.shares import MONEY, shares, shares_within
 from keruen.verdict_words import drawing, made
 from keruen.witnesses import Day, Finding, each_of, found, named, witness
 from keruen.wording import Parts, Said
+from keruen.yearly import by_age
 
 
 def share_of_gdp(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:
@@ -28,23 +30,16 @@ def share_of_gdp(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
         by_id = {r["id"]: r for r in told_.to_dicts()}
         sides, lines = [], []
         right = search.rows.filter(pl.col("means_it"))
+        any_year = args.get("when", "newest") == "any"
         for (measure,), rows in right.group_by(["measure"], maintain_order=True):
-            newest = int(rows["year"].max())  # type: ignore[arg-type]
-            last = rows.filter(pl.col("year") == newest) if args.get("when", "newest") == "newest" else rows
-            within = last["within"].to_list()
-            holds = any(within) if args.get("when") == "any" else all(within) if len(set(within)) == 1 else None
-            spent = _pair_rows(last, by_id)
-            latest = last.sort("gdp_release").to_dicts()[-1]
-            says: Parts = [
-                f"{str(measure).replace('_', ' ').capitalize()}{origin}, newest year that was over by then, ",
-                Said(str(newest)), ": ",
-                made(latest["share_gdp"], "percent", _pair_rows(last.filter(pl.col("year") == latest["year"]), by_id)),
-                " percent of GDP (", Said(_pair_named(latest), "note"),
-                f"); {'fits' if holds else 'does not fit' if holds is False else 'leaves open'} “",
-                Said(f"{args['low']:g} to {args['high']:g} percent"), "”.",
-            ]  # fmt: skip
+            asked = rows if any_year else rows.filter(pl.col("year") == pl.col("year").max())
+            within = asked["within"].to_list()
+            holds = any(within) if any_year else all(within) if len(set(within)) == 1 else None
+            fits, other = (_newest(asked.filter(pl.col("within") == w)) for w in (True, False))
             name = str(measure).replace("_", " ")
-            share = latest["share_gdp"]
+            says: Parts = [f"{name.capitalize()}{origin}, ", *_sentence(fits, other, any_year, args, by_id)]
+            share = (fits or other or {}).get("share_gdp")
+            spent = _pair_rows(asked, by_id)
             sides.append(witness(name, str(measure), holds, says, spent, value=share, unit="percent"))
         hits = search.rows.filter("within").sort("means_it", "year", descending=True)
         listed: list[Parts] = [
@@ -65,17 +60,16 @@ def share_of_gdp(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
                 made(row["share_gdp"], "percent", behind),
                 " percent: ", Said(_pair_named(row), "note"), "" if row["means_it"] else "; not what was said", ".",
             ])  # fmt: skip
-        for (measure, other), rows in search.rows.filter(
+        drawn = search.rows.filter(
             pl.col("means_it") | (pl.col("counterpart").is_null() & (pl.col("measure") == "remittances_share_gdp"))
-        ).group_by(["measure", "counterpart"], maintain_order=True):
-            each = rows.unique("year", keep="last", maintain_order=True).sort("year")
+        )
+        for (measure, other, definition), rows in drawn.group_by(
+            ["measure", "counterpart", "definition"], maintain_order=True
+        ):
+            each = [_newest(some) for _, some in sorted(rows.group_by("year"))]
             who = f", {named(str(other))}" if other else ", whole world"
-            lines.append(
-                (
-                    str(measure).replace("_", " ") + who,
-                    [(y, v) for y, v in each.select("year", "share_gdp").iter_rows()],
-                )
-            )
+            name = f"{str(measure).replace('_', ' ')}{who}: {_counted(str(definition))}"
+            lines.append((name, [(r["year"], r["share_gdp"]) for r in each if r]))
         title = f"Money received over GDP, {named(place)}"
         pictures = drawing("lines", title, "percent of GDP", args, series=lines)
         none = (
@@ -88,11 +82,48 @@ def share_of_gdp(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> F
     return each_of(args, one)
 
 
-def _pair_named(row: Mapping[str, Any]) -> str:
-    over = (
-        f" over GDP by {labels.label(row['gdp_release'])}" if row["gdp_release"] != row["release"] else ", as published"
+def _newest(rows: pl.DataFrame) -> dict[str, Any] | None:
+    """The share of the last year, of the newest product and then of the newest numerator; None of none."""
+    age = {release: n for n, release in enumerate(by_age([*rows["gdp_release"], *rows["release"]]))}
+    return max(
+        rows.to_dicts(), key=lambda r: (r["year"], age[r["gdp_release"]], age[r["release"]], r["ids"]), default=None
     )
-    return f"{labels.label(row['release'])}{over}"
+
+
+def _sentence(
+    fits: dict[str, Any] | None, other: dict[str, Any] | None, any_year: bool, args: Mapping[str, Any],
+    by_id: Mapping[str, dict[str, Any]],
+) -> Parts:  # fmt: skip
+    """Which year, which share, whose division, and that it fits or does not; both where the newest year does both."""
+    bounds = Said(f"{args['low']:g} to {args['high']:g} percent")
+
+    def share(row: dict[str, Any]) -> Parts:
+        behind = [by_id[i] for i in row["ids"].split() if i in by_id]
+        return [made(row["share_gdp"], "percent", behind), " percent of GDP (", Said(_pair_named(row), "note"), ")"]
+
+    newest = "newest year that was over by then, "
+    if fits and any_year:
+        return ["newest year that fits, ", Said(str(fits["year"])), ": ", *share(fits), "; fits “", bounds, "”."]
+    if fits and other:
+        return [newest, Said(str(fits["year"])), ": ", *share(fits), " fits “", bounds, "”, ", *share(other),
+                " does not; leaves it open."]  # fmt: skip
+    one = fits or other
+    if one is None:
+        return []
+    last = "”, nor does that of another year." if any_year else "”."
+    return [newest, Said(str(one["year"])), ": ", *share(one), "; ", "fits" if fits else "does not fit", " “", bounds,
+            last]  # fmt: skip
+
+
+def _counted(definition: str) -> str:
+    return str(definitions().get(definition, {}).get("name", definition))
+
+
+def _pair_named(row: Mapping[str, Any]) -> str:
+    """What was counted, by whom, over whose product, and whether it was published or divided by us."""
+    what = f"{_counted(row['definition'])}; " if row["measure"] == "money_transfers" else ""
+    over = f" over GDP by {labels.label(row['gdp_release'])}" if row["gdp_release"] != row["release"] else ""
+    return f"{what}{labels.label(row['release'])}{over}, {'our division' if row['derived'] else 'as published'}"
 
 
 def _pair_rows(table: pl.DataFrame, by_id: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:

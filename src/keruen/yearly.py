@@ -1,4 +1,4 @@
-"""Claims to yearly figures: transfers, stocks, inflows, incomes. Nothing here reads the store."""
+"""Claims to yearly figures: transfers, stocks, inflows, incomes. Of the store nothing is read here but its cards."""
 
 from __future__ import annotations
 
@@ -9,10 +9,33 @@ import numpy as np
 import polars as pl
 import xarray as xr
 
+from keruen import store
 from keruen.errors import NoEvidence
 from keruen.estimators.corridors import Array, spread
 from keruen.places import places
 from keruen.provenance import releases
+
+
+def by_age(names: Iterable[str]) -> list[str]:
+    """Releases, oldest first, by the day of release on their cards; the user's own among them.
+
+    Examples
+    --------
+    >>> by_age(["world-bank-wdi-2026", "unsd-ama-2025", "world-bank-wdi-2022"])
+    ['world-bank-wdi-2022', 'unsd-ama-2025', 'world-bank-wdi-2026']
+    """
+    cards = store.cards()
+    return sorted({str(n) for n in names}, key=lambda r: (cards[r].released if r in cards else date.min, r))
+
+
+def of_all(claims: pl.DataFrame) -> pl.DataFrame:
+    """Claims of a whole place and of everybody: no part of its territory, no sex, age or group apart."""
+    return claims.filter(pl.all_horizontal(pl.col(c) == "all" for c in ("sex", "age", "group")))
+
+
+def _yearly(claims: pl.DataFrame, measure: str) -> pl.DataFrame:
+    """What is told of a measure for calendar years, of whole places and of all other ends together."""
+    return calendar_years(of_all(claims).filter((pl.col("measure") == measure) & pl.col("counterpart").is_null()))
 
 
 def calendar_years(claims: pl.DataFrame) -> pl.DataFrame:
@@ -27,8 +50,8 @@ def calendar_years(claims: pl.DataFrame) -> pl.DataFrame:
 def yearly_transfers(claims: pl.DataFrame) -> pl.DataFrame:
     """Money transfers by calendar year: as reported, and as sums of twelve months or four quarters.
 
-    A year to date is not a year and is left out. Sums never cross a release or a definition; they carry the ids of
-    their parts in ``derived_from``.
+    Figures of everybody alone. A year to date is not a year and is left out. Sums never cross a release or a
+    definition; they carry the ids of their parts in ``derived_from``.
 
     Parameters
     ----------
@@ -39,7 +62,7 @@ def yearly_transfers(claims: pl.DataFrame) -> pl.DataFrame:
     -------
     The claims, with ``year``; our sums have ``convention`` set.
     """
-    told = claims.filter((pl.col("measure") == "money_transfers") & pl.col("value").is_not_null())
+    told = of_all(claims).filter((pl.col("measure") == "money_transfers") & pl.col("value").is_not_null())
     whole = calendar_years(told)
     months = (
         (pl.col("end").dt.year() - pl.col("start").dt.year()) * 12
@@ -88,14 +111,13 @@ def yearly_stocks(claims: pl.DataFrame, year: int, codes: Sequence[str]) -> dict
     By release, oldest first. Corridors that an edition does not print are zero, a rule that holds where the origins
     of a place sum to its total.
     """
-    whole = pl.all_horizontal(pl.col(c) == "all" for c in ("sex", "age", "group"))
-    told = claims.filter(
-        (pl.col("measure") == "stock") & whole & pl.col("counterpart").is_not_null() & pl.col("value").is_not_null()
-    ).select("place", "counterpart", "value", pl.col("release").cast(pl.String), at=pl.col("start").dt.year())
-    cards = releases()
-    names = sorted(told["release"].unique(), key=lambda r: (cards[r].released if r in cards else date.max, r))
+    told = (
+        of_all(claims)
+        .filter((pl.col("measure") == "stock") & pl.col("counterpart").is_not_null() & pl.col("value").is_not_null())
+        .select("place", "counterpart", "value", pl.col("release").cast(pl.String), at=pl.col("start").dt.year())
+    )
     made: dict[str, xr.DataArray] = {}
-    for name in names:
+    for name in by_age(told["release"]):
         mine = told.filter(pl.col("release") == name)
         points = sorted(mine["at"].unique())
         before = max((p for p in points if p <= year), default=points[0])
@@ -115,14 +137,12 @@ def yearly_stocks(claims: pl.DataFrame, year: int, codes: Sequence[str]) -> dict
 
 def newest(claims: pl.DataFrame, measure: str, year: int) -> pl.DataFrame:
     """One value a place for a year: that of the newest edition, with its release and id."""
-    cards = releases()
-    told = calendar_years(claims.filter((pl.col("measure") == measure) & pl.col("counterpart").is_null()))
-    told = told.filter(pl.col("year") == year)
+    told = _yearly(claims, measure).filter(pl.col("year") == year)
     release = pl.col("release").cast(pl.String)
-    order = {r: (cards[r].released if r in cards else date.min) for r in told["release"].cast(pl.String).unique()}
+    age = {r: n for n, r in enumerate(by_age(told["release"]))}
     return (
-        told.with_columns(_released=release.replace_strict(order, default=None, return_dtype=pl.Date))
-        .sort("_released", "known", "id")
+        told.with_columns(_age=release.replace_strict(age, default=None, return_dtype=pl.Int32))
+        .sort("_age", "known", "id")
         .unique("place", keep="last", maintain_order=True)
         .select("place", "value", "release", "id")
         .sort("place")
@@ -132,24 +152,27 @@ def newest(claims: pl.DataFrame, measure: str, year: int) -> pl.DataFrame:
 def latest(claims: pl.DataFrame, measure: str) -> pl.DataFrame:
     """All calendar years of a measure from its newest edition: ``place``, ``year``, ``value``, ``release``, ``id``.
 
-    Changes from year to year must not cross editions, so the edition that came out last gives the whole series.
+    Changes from year to year must not cross editions, so the edition that came out last gives the whole series. The
+    user's own figures that came out later still give the series of a place, if they tell two years in a row of it.
     """
-    told = calendar_years(claims.filter((pl.col("measure") == measure) & pl.col("counterpart").is_null()))
-    if told.is_empty():
-        return told.select("place", "year", "value", "release", "id")
-    cards = releases()
-    names = told["release"].cast(pl.String).unique().to_list()
-    chosen = max(names, key=lambda r: (cards[r].released if r in cards else date.min, r))
-    return told.filter(pl.col("release") == chosen).select("place", "year", "value", "release", "id")
+    told = _yearly(claims, measure).select("place", "year", "value", "release", "id")
+    names = by_age(told["release"])
+    if not names:
+        return told
+    chosen = next((n for n in reversed(names) if n in releases()), names[-1])
+    made = told.filter(pl.col("release") == chosen)
+    for name in names[names.index(chosen) + 1 :]:
+        own = told.filter(pl.col("release") == name).sort("place", "year")
+        own = own.filter((pl.col("year").diff() == 1).any().over("place"))
+        made = pl.concat([made.join(own, on="place", how="anti"), own])
+    return made
 
 
 def latest_by_year(claims: pl.DataFrame, measure: str) -> dict[int, dict[str, float]]:
     """Values by year and place, each of the newest edition that holds it."""
-    cards = releases()
-    told = calendar_years(claims.filter((pl.col("measure") == measure) & pl.col("counterpart").is_null()))
-    names = told["release"].cast(pl.String).unique().to_list()
+    told = _yearly(claims, measure)
     made: dict[int, dict[str, float]] = {}
-    for name in sorted(names, key=lambda r: (cards[r].released if r in cards else date.min, r)):
+    for name in by_age(told["release"]):
         for year, place, value in told.filter(pl.col("release") == name).select("year", "place", "value").iter_rows():
             made.setdefault(year, {})[place] = value
     return made
@@ -157,11 +180,8 @@ def latest_by_year(claims: pl.DataFrame, measure: str) -> dict[int, dict[str, fl
 
 def rival_inflows(claims: pl.DataFrame, year: int, codes: Sequence[str], rng: np.random.Generator, draws: int) -> Array:
     """Draws of the inflow of a year, shape (draw, place); one draw is the newest edition's."""
-    cards = releases()
-    told = calendar_years(claims).filter((pl.col("year") == year) & pl.col("counterpart").is_null())
-    names = sorted(
-        told["release"].cast(pl.String).unique(), key=lambda r: (cards[r].released if r in cards else date.max, r)
-    )
+    told = calendar_years(of_all(claims)).filter((pl.col("year") == year) & pl.col("counterpart").is_null())
+    names = by_age(told["release"])
     at = {c: i for i, c in enumerate(codes)}
     table = np.full((len(names), len(codes)), np.nan)
     for n, name in enumerate(names):

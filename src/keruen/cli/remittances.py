@@ -41,7 +41,7 @@ def remittances(
         tuple[float, float] | None, typer.Option(help="Search for a share of GDP between two percents.")
     ] = None,
     sender: Annotated[str | None, typer.Option(help="With --share: from whom the money is said to come.")] = None,
-    hosts: Annotated[int, typer.Option(min=1, help="In JSON, so many hosts a year and method.")] = 10,
+    hosts: Annotated[int, typer.Option(min=1, help="In JSON, so many hosts a year, method and definition.")] = 10,
     matrices: Annotated[
         bool, typer.Option("--matrices", help="The part of each sender in one year, by every matrix side by side.")
     ] = False,

@@ -29,17 +29,20 @@ from keruen.sections.common import (
     says,
     section,
     shows,
+    source_cell,
     table_of,
     totals,
     unreported,
     witnesses,
     year_rows,
 )
-from keruen.wording import Parts, Said, edition_of, number, reckoned, say, window_of
+from keruen.wording import Number, Parts, Said, edition_of, made, number, reckoned, say, window_of
+from keruen.yearly import by_age
 
 LEVERAGE_DRAWS = 40  # a world of corridors a draw: more would double the memory of a brief
 STALE = 7  # years after which a figure of remittances is no answer any more
 WORTH_SAYING = 0.1  # percent of a product
+DERIVED = "derived from"
 
 
 def depends_section(asked: Asked) -> Section:
@@ -60,7 +63,7 @@ def depends_section(asked: Asked) -> Section:
 
 def _received(section: Section, asked: Asked) -> Parts:
     """What the place receives and from whom: published, derived, modelled and transferred, kept apart."""
-    money = asked(asked.code, list(MONEY))
+    money = asked(asked.code, [*MONEY, "gdp"])
     sentence: Parts = []
     main = year_rows(totals(money)).filter(pl.col("measure").is_in(["remittances_received", "remittances_share_gdp"]))
     if main.is_empty():
@@ -73,7 +76,9 @@ def _received(section: Section, asked: Asked) -> Parts:
             main.filter(pl.col("measure") == "remittances_share_gdp").sort("start", "known").iter_rows(named=True)
         )
         if received:
-            last = received[-1]
+            age = _ages(received)
+            last = max(received, key=lambda r: (r["start"], age[r["release"]], r["known"]))
+            share = _share_of(last, shares, year_rows(totals(money)).filter(pl.col("measure") == "gdp"))
             said = say(
                 "In {year} {name} received {value} of remittances, says {edition}",
                 year=Said(str(last["start"].year)),
@@ -81,24 +86,31 @@ def _received(section: Section, asked: Asked) -> Parts:
                 value=number(last, words=True),
                 edition=edition_of(last["release"]),
             )
-            if shares:
-                part = max(shares, key=lambda r: (r["start"], not _derived(r), r["known"]))
-                same = part["start"] == last["start"]
+            if share is not None:
+                part, how, release = share
                 said += say(
                     "; that was {part} of its product ({how} {edition})"
-                    if same
-                    else "; their newest share of its product is {part} ({year}, {how} {edition})",
-                    part=number(part, words=True),
-                    year=Said(str(part["start"].year)),
-                    how="derived from" if _derived(part) else "published in",
-                    edition=edition_of(part["release"]),
+                    if release == last["release"]
+                    else "; its share of the product is {part} by another count ({how} {edition})",
+                    part=part,
+                    how=how,
+                    edition=edition_of(release),
+                )
+            elif shares:
+                newest = max(shares, key=lambda r: (r["start"], not _derived(r), r["known"]))
+                said += say(
+                    "; their newest share of its product is {part} ({year}, {how} {edition})",
+                    part=number(newest, words=True),
+                    year=Said(str(newest["start"].year)),
+                    how=_how(newest),
+                    edition=edition_of(newest["release"]),
                 )
             says(section, [*said, "."])
             fresh = last["start"].year >= (asked.as_of or max(c.released for c in releases().values())).year - STALE
             sentence = [] if not fresh else say(
                 "In {year} {name} received {value} of remittances{share}.",
                 year=Said(str(last["start"].year)), name=Said(asked.name, "name"), value=number(last, words=True),
-                share=_share_words(shares, last["start"]),
+                share=_share_words(share, last["release"]),
             )  # fmt: skip
         drawn(section, lambda: figures_remittances.received(totals(main), as_of=asked.as_of))
         keys: dict[tuple[str, str, bool], date] = {}
@@ -142,13 +154,38 @@ def _received(section: Section, asked: Asked) -> Parts:
     return sentence
 
 
-def _share_words(shares: list[dict[str, Any]], start: date) -> Parts:
-    """The share of the product in the same year, by the newest source that tells it."""
-    same = [r for r in shares if r["start"] == start]
+def _ages(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """The place of each release of some rows among them, oldest first."""
+    return {release: n for n, release in enumerate(by_age(r["release"] for r in rows))}
+
+
+Share = tuple[Number, str, str]
+"""A share of the product in words, how it was made, and the edition that it is of."""
+
+
+def _share_of(last: dict[str, Any], shares: list[dict[str, Any]], products: pl.DataFrame) -> Share | None:
+    """What part of the product some dollars are: of their own edition, told or divided; else by another edition."""
+    same = [r for r in shares if r["start"] == last["start"]]
+    age = _ages(same)
+    own = [r for r in same if r["release"] == last["release"]]
+    over = products.filter((pl.col("start") == last["start"]) & (pl.col("release") == last["release"]))
+    if not own and len(over):
+        gdp = over.sort("known").row(-1, named=True)
+        return made(100 * last["value"] / gdp["value"], "percent", [last, gdp], words=True), DERIVED, last["release"]
     if not same:
+        return None
+    part = max(own or same, key=lambda r: (not _derived(r), age[r["release"]], r["known"]))
+    return number(part, words=True), _how(part), part["release"]
+
+
+def _share_words(share: Share | None, release: str) -> Parts:
+    """The share of the product that some dollars of a release are; whose it is, where it is not of that release."""
+    if share is None:
         return []
-    part = max(same, key=lambda r: (not _derived(r), r["known"]))
-    return say(", {part} of its product", part=number(part, words=True))
+    part, _, its = share
+    if its == release:
+        return say(", {part} of its product", part=part)
+    return say(", {part} of its product by {edition}", part=part, edition=edition_of(its))
 
 
 def _modelled_hosts(section: Section, asked: Asked, money: pl.DataFrame) -> None:
@@ -197,6 +234,10 @@ def _derived(row: dict[str, Any]) -> bool:
     return bool(row["derived_from"] or row["convention"])
 
 
+def _how(row: dict[str, Any]) -> str:
+    return DERIVED if _derived(row) else "published in"
+
+
 def _corridor_money(section: Section, asked: Asked, money: pl.DataFrame) -> None:
     senders = money.filter(
         pl.col("counterpart").is_not_null()
@@ -232,7 +273,7 @@ def _corridor_money(section: Section, asked: Asked, money: pl.DataFrame) -> None
     )
     if len(transfers):
         newest = (
-            transfers.sort("counterpart", "end", "known")
+            transfers.sort("counterpart", "end", "known", "definition", "id")
             .group_by("counterpart", maintain_order=True)
             .last()
             .sort("end", "value", descending=True)
@@ -242,7 +283,7 @@ def _corridor_money(section: Section, asked: Asked, money: pl.DataFrame) -> None
                 [Said(places()[r["counterpart"]].name, "name")],
                 [window_of(r["start"], r["end"])],
                 [number(r)],
-                [edition_of(r["release"])],
+                source_cell(r),
             ]
             for r in newest.head(ROWS_SHOWN).iter_rows(named=True)
         ]
@@ -254,11 +295,12 @@ def _corridor_money(section: Section, asked: Asked, money: pl.DataFrame) -> None
                     "another quantity than remittances",
                     name=Said(asked.name, "name"),
                 ),
-                [["Sender"], ["Period"], ["Million USD"], ["Source"]],
+                [["Sender"], ["Period"], ["Million USD"], ["Source; what it counts"]],
                 lines,
                 [
                     "Transfers run through banks and transfer systems. "
-                    "They never add up with remittances of the balance of payments."
+                    "They never add up with remittances of the balance of payments, "
+                    "nor with transfers that are counted in another way."
                 ],
             ),
         )

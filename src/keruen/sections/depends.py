@@ -337,10 +337,13 @@ def _held(section: Section, asked: Asked) -> Parts:
     sentence: Parts = []
     if first["gross"] >= WORTH_SAYING:
         sentence = say(
-            "{name} holds most over {other}: had it closed to its people in {year}, {other} would have lost {gross} of "
-            "its product for good, of the {d} that come from there.",
+            "{name} holds most over {other}: had it closed its labour market to people from there in {year}, {other} "
+            "would have lost {gross} of its product for good ({low} to {high} in four draws of five), of the {d} that "
+            "it earns there.",
             name=Said(asked.name, "name"), year=Said(str(found.year)), other=Said(places()[first["over"]].name, "name"),
             gross=reckoned("leverage", first["gross"], "percent", rows_of[first["over"]], words=True),
+            low=reckoned("leverage", first["gross_low80"], "percent", rows_of[first["over"]]),
+            high=reckoned("leverage", first["gross_high80"], "percent", rows_of[first["over"]]),
             d=reckoned("leverage", first["dependence"], "percent", rows_of[first["over"]], words=True),
         )  # fmt: skip
     else:

@@ -76,9 +76,8 @@ def _received(section: Section, asked: Asked) -> Parts:
             main.filter(pl.col("measure") == "remittances_share_gdp").sort("start", "known").iter_rows(named=True)
         )
         if received:
-            age = _ages(received)
-            last = max(received, key=lambda r: (r["start"], age[r["release"]], r["known"]))
-            share = _share_of(last, shares, year_rows(totals(money)).filter(pl.col("measure") == "gdp"))
+            last = newest_of(received)
+            share = share_of(last, shares, year_rows(totals(money)).filter(pl.col("measure") == "gdp"))
             said = say(
                 "In {year} {name} received {value} of remittances, says {edition}",
                 year=Said(str(last["start"].year)),
@@ -159,11 +158,17 @@ def _ages(rows: list[dict[str, Any]]) -> dict[str, int]:
     return {release: n for n, release in enumerate(by_age(r["release"] for r in rows))}
 
 
+def newest_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The figure of the last year, of the edition released last."""
+    age = _ages(rows)
+    return max(rows, key=lambda r: (r["start"], age[r["release"]], r["known"]))
+
+
 Share = tuple[Number, str, str]
 """A share of the product in words, how it was made, and the edition that it is of."""
 
 
-def _share_of(last: dict[str, Any], shares: list[dict[str, Any]], products: pl.DataFrame) -> Share | None:
+def share_of(last: dict[str, Any], shares: list[dict[str, Any]], products: pl.DataFrame) -> Share | None:
     """What part of the product some dollars are: of their own edition, told or divided; else by another edition."""
     same = [r for r in shares if r["start"] == last["start"]]
     age = _ages(same)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 import polars as pl
 
@@ -29,6 +28,7 @@ from keruen.sections.common import (
     witnesses,
     year_rows,
 )
+from keruen.sections.depends import newest_of, share_of
 from keruen.sections.net import Net, net_of, sign_words
 from keruen.sections.paths import SINCE, Path, chance, headword, settled
 from keruen.sections.sure import faults
@@ -40,6 +40,7 @@ from keruen.wording import (
     Said,
     count,
     edition_of,
+    exact,
     figure,
     listed,
     made,
@@ -321,43 +322,41 @@ def _money(name: str, ones: Sequence[One]) -> Section:
     """Remittances of each place as a share of its product."""
     told = section("depends", "Who lives on whom")
     lines: list[list[Parts]] = []
-    top: tuple[float, One, dict[str, Any]] | None = None
+    top: tuple[float, Parts] | None = None
     for o in ones:
-        rows = year_rows(totals(o.asked(o.asked.code, ["remittances_received", "remittances_share_gdp"])))
-        received = witnesses(rows.filter(pl.col("measure") == "remittances_received").sort("start", "known").to_dicts())
-        part = witnesses(rows.filter(pl.col("measure") == "remittances_share_gdp").sort("start", "known").to_dicts())
-        if not received and not part:
-            continue
-        newest = max(part, key=lambda r: (r["start"], r["known"])) if part else None
-        if newest is not None and (top is None or newest["value"] > top[0]):
-            top = (newest["value"], o, newest)
-        last = received[-1] if received else None
-        lines.append(
-            [
-                [Said(o.asked.name, "name")],
-                [number(last)] if last else [],
-                [Said(str(last["start"].year))] if last else [],
-                [number(newest)] if newest else [],
-                [Said(str(newest["start"].year))] if newest else [],
-                [edition_of((newest or last or {})["release"])],
-            ]
+        rows = year_rows(totals(o.asked(o.asked.code, ["remittances_received", "remittances_share_gdp", "gdp"])))
+        by = {m: rows.filter(pl.col("measure") == m).sort("start", "known") for m in rows["measure"].unique()}
+        received, shares = (
+            witnesses(by[m].to_dicts()) if m in by else [] for m in ("remittances_received", "remittances_share_gdp")
         )
+        if not received and not shares:
+            continue
+        # Dollars and their share of the product are of one year and, where it tells both, of one edition.
+        last = newest_of(received) if received else newest_of(shares)
+        share = share_of(last, shares, by.get("gdp", rows.clear())) if received else None
+        part = share[0] if share else number(last) if not received else None
+        year = Said(str(last["start"].year))
+        if part is not None and (top is None or part.value > top[0]):
+            top = part.value, say(
+                "Remittances weigh most in {name}: {part} of its product in {year}.",
+                name=Said(o.asked.name, "name"), part=replace(part, text=exact(part.value, "percent") + " percent"),
+                year=year,
+            )  # fmt: skip
+        source: Parts = [edition_of(last["release"])]
+        if share and share[2] != last["release"]:
+            source += ["; the share: ", edition_of(share[2])]
+        money: Parts = [number(last)] if received else []
+        told_part: Parts = [replace(part, text=exact(part.value, "percent"))] if part is not None else []
+        lines.append([[Said(o.asked.name, "name")], [year], money, told_part, source])
     if not lines:
         return told
     if top is not None:
-        answers(
-            told,
-            say(
-                "Remittances weigh most in {name}: {part} of its product in {year}.",
-                name=Said(top[1].asked.name, "name"), part=number(top[2], words=True),
-                year=Said(str(top[2]["start"].year)),
-            ),
-        )  # fmt: skip
+        answers(told, top[1])
     shows(
         told,
         table_of(
             [f"{name}: personal remittances received"],
-            [["Place"], ["Million USD"], ["Year"], ["Percent of product"], ["Year"], ["Source"]],
+            [["Place"], ["Year"], ["Million USD"], ["Percent of product"], ["Source"]],
             lines,
         ),
     )

@@ -151,12 +151,13 @@ def claims_of(table: Any, code: str | None) -> pl.DataFrame:
     try:
         frame = opening.frame(table)
     except UnreadableSource as error:
-        raise FaultyTable("claims", [f"{error} It holds year and value, or what claims_from_series makes."]) from error
+        what = f"A {type(table).__name__} is not a table. Give a frame of pandas, polars or Arrow"
+        raise FaultyTable("claims", [f"{what} with year and value, or what claims_from_series makes."]) from error
     missing = [c for c in contract.SCHEMA if c not in frame.columns]
     if not missing:
         return _checked(frame)
     lacking = [c for c in COLUMNS[:2] if c not in frame.columns]
-    if len(lacking) == 2:
+    if len(lacking) == 2 and len(missing) < len(contract.SCHEMA) / 2:
         raise FaultyTable(
             "claims", [f"column {c!r} is missing; give year and value, or make it with claims_from_series"
                        for c in missing]

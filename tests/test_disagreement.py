@@ -132,6 +132,44 @@ def test_disagreement__as_of_a_day_shows_nothing_later():
     assert not set(rows["release"]) & {"un-wpp-2019", "un-wpp-2022", "un-wpp-2024", "world-bank-wdi-2026"}
 
 
+def rivals_of(place: str, year: int, **more) -> pl.DataFrame:
+    return disagreement(place, "net_migration", **more).filter(pl.col("start") == date(year, 7, 1))
+
+
+def test_disagreement__one_edition_is_one_rival_of_a_window():
+    table = yearly({2010: -9, 2011: -9, 2012: -9, 2013: -9, 2014: -9, 2015: 70})
+    printed = yearly({2010: 1}, release="un-wpp-2019").with_columns(start=date(2010, 7, 1), end=date(2015, 7, 1))
+    rows = rivals_of("KAZ", 2010, claims=pl.concat([table, printed]))
+    assert dict(rows.select("convention", "taken").iter_rows()) == {
+        HALF: True, f"{CALENDAR} 2010–2014": False, None: True,
+    }  # fmt: skip
+    half = -4.5 - 36 + 35
+    assert rows.select("rivals", "lowest", "highest", "sign_flips").unique().rows() == [(2, half, 1.0, True)]
+    # An edition that ends too early for the window has its calendar years alone.
+    rows = rivals_of("KAZ", 2010, claims=pl.concat([table.filter(pl.col("start") < date(2015, 1, 1)), printed]))
+    assert rows["taken"].all()
+    assert rows.select("rivals", "lowest", "highest").unique().rows() == [(2, -45.0, 1.0)]
+    # What an edition prints goes before the sum of its years.
+    both = pl.concat([table, printed.with_columns(release=pl.lit("un-wpp-2024"))])
+    assert rivals_of("KAZ", 2010, claims=both).filter("taken")["value"].to_list() == [1.0]
+    told = periods(disagreement("KAZ", "net_migration", claims=pl.concat([table, printed])))
+    window = next(p for p in told if p["start"] == date(2010, 7, 1))
+    assert [(d["low"], d["high"], d["claims"]) for d in window["by_definition"]] == [(half, 1.0, 2)]
+
+
+@pytest.mark.packaged
+def test_disagreement__figures_of_other_years_are_no_rivals():
+    told = rivals_of("AFG", 1995).select("rivals", "lowest", "highest", "sign_flips").unique().rows()
+    assert told == [(7, -867_540.0, -312_834.5, False)]
+    told = rivals_of("PHL", 2015).select("rivals", "lowest", "highest").unique().rows()
+    assert told == [(7, -961_512.0, 58_233.5)]
+    beside = compare(["PHL", "KAZ"]).filter(pl.col("start") == date(2015, 7, 1))
+    assert beside.select("place", "newest", "lowest", "highest", "rivals").rows() == [
+        ("KAZ", 21_312.5, -104_530.5, 21_312.5, 6),
+        ("PHL", -961_512.0, -961_512.0, 58_233.5, 7),
+    ]
+
+
 def test_disagreement__streams_and_definitions_stay_apart():
     rows = disagreement("KAZ", "net_migration")
     told = periods(rows)

@@ -31,7 +31,7 @@ def compare(
     tables = []
     for name in places:
         found = one_place(name)
-        rows = disagreement(found.code, measure, as_of=as_of, strict=strict).drop_nulls("value")
+        rows = disagreement(found.code, measure, as_of=as_of, strict=strict).filter("taken").drop_nulls("value")
         # Who repeats another publisher's edition is younger than it, and no witness.
         family = {k: c.family or k for k, c in releases().items()}
         of, by = (pl.col(c).replace_strict(family, default=pl.col(c)) for c in ("copy_of", "release"))

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from keruen import store
-from keruen.comparable import DEFINITIONS_OF_VARIANTS, central, sums
+from keruen.comparable import CALENDAR, DEFINITIONS_OF_VARIANTS, SERIES, central, sums, sums_of_other_years
 from keruen.errors import NoEvidence
 from keruen.places import place as one_place
 from keruen.provenance import day
@@ -49,7 +49,9 @@ def disagreement(
     One row a claim: ``start``, ``end``, ``id``, ``release``, ``value``, ``unit``, ``status``, ``definition``,
     ``known``, ``known_basis``, ``copy_of``, ``derived_from``, ``convention``, ``source``, ``own``, and for its period
     ``rivals`` (independent figures), ``lowest``, ``highest`` and ``sign_flips`` (some say more came, some say more
-    left). Where windows differ, sums of yearly figures stand among the rivals with their parts and convention.
+    left). Where windows differ, sums of yearly figures stand among the rivals with their parts and convention. One
+    edition is one rival: ``taken`` is false for a sum beside a figure that the edition prints for the period, and for
+    a sum of other years beside one that covers the period exactly.
 
     Raises
     ------
@@ -82,17 +84,21 @@ def disagreement(
     return _with_ranges(table).select(
         "start", "end", "id", "release", "value", "low", "high", "unit", "status", "definition", "known", "known_basis",
         "copy_of", "derived_from", "convention", "source", "own", "flag", "note", "rivals", "lowest", "highest",
-        "sign_flips",
+        "sign_flips", "taken",
     ).sort("start", "end", "known", "release", "convention", nulls_last=True)  # fmt: skip
 
 
 def _with_ranges(table: pl.DataFrame) -> pl.DataFrame:
-    value = pl.col("value")
     period = ["start", "end"]
+    our_sum = pl.col("convention").fill_null("").str.starts_with(CALENDAR)
+    remote = pl.when(sums_of_other_years()).then(2).when(our_sum).then(1).otherwise(0)
+    table = table.with_columns(taken=remote == remote.min().over([*SERIES, *period]))
+    independent = pl.col("taken") & pl.col("copy_of").is_null()
+    value, low, high = (pl.when("taken").then(pl.col(c)) for c in ("value", "low", "high"))
     return table.with_columns(
-        rivals=value.filter(pl.col("copy_of").is_null()).n_unique().over(period).cast(pl.Int64),
-        lowest=pl.min_horizontal(value, "low").min().over(period),
-        highest=pl.max_horizontal(value, pl.when(value.is_null()).then(pl.col("high"))).max().over(period),
+        rivals=pl.col("value").filter(independent).n_unique().over(period).cast(pl.Int64),
+        lowest=pl.min_horizontal(value, low).min().over(period),
+        highest=pl.max_horizontal(value, pl.when(value.is_null()).then(high)).max().over(period),
         sign_flips=((value > 0).any() & (value < 0).any()).over(period).fill_null(False),
     ).with_columns(lowest=value.min().over(period).fill_null(pl.col("lowest")))
 
@@ -109,7 +115,8 @@ def periods(rivals: pl.DataFrame) -> list[dict[str, Any]]:
     out = []
     for (start, end), rows in rivals.group_by(["start", "end"], maintain_order=True):
         by = (
-            rows.drop_nulls("value")
+            rows.filter("taken")
+            .drop_nulls("value")
             .group_by("definition", maintain_order=True)
             .agg(pl.col("value").min().alias("low"), pl.col("value").max().alias("high"), pl.len().alias("claims"))
         )

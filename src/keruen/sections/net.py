@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from keruen import copies
-from keruen.comparable import CALENDAR, HALF, sums
+from keruen.comparable import CALENDAR, sums, sums_of_other_years
 from keruen.disagreement import disagreement
 from keruen.sections.common import COUNTED, Asked, witnesses, year_rows
 from keruen.wording import Number, count, made, number
@@ -32,7 +32,7 @@ class Net:
             & (pl.col("end") == window[1])
             & (pl.col("definition") == self.main)
             & pl.col("value").is_not_null()
-            & ~_other_years()
+            & ~sums_of_other_years()
         )
         found = witnesses(rows.sort("known", "release").iter_rows(named=True))
         first: dict[str, dict[str, Any]] = {}
@@ -48,7 +48,7 @@ class Net:
             & (pl.col("end") == window[1])
             & (pl.col("definition") != self.main)
             & pl.col("value").is_not_null()
-            & (_other_years() | pl.col("derived_from").is_null())
+            & (sums_of_other_years() | pl.col("derived_from").is_null())
         )
         told = witnesses(rows.sort("known", "release").iter_rows(named=True))
         return told + [s for s in self._balances(window) if s["release"] not in {r["release"] for r in told}]
@@ -80,10 +80,6 @@ class Net:
                     }
                 )
         return sorted(out, key=lambda r: r["release"])
-
-
-def _other_years() -> pl.Expr:
-    return (pl.col("convention").fill_null("").str.starts_with(CALENDAR)) & (pl.col("convention") != HALF)
 
 
 def net_of(asked: Asked) -> Net | None:

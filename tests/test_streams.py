@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from keruen.adding import add
 from keruen.breaks import CANNOT_TELL, _sup_f, breaks, series
 from keruen.cli import main
 from keruen.errors import FaultyTable, KeruenError, NoEvidence, UnreadableSource, VocabularyError
@@ -163,6 +164,24 @@ def test_streams__are_never_summed_and_keep_their_words():
     drawn = small_multiples(table)
     assert "Ethnic return" in drawn.alt
     assert drawn.svg.startswith("<svg")
+
+
+@pytest.mark.packaged
+def test_streams__men_and_women_are_no_rivals_of_all():
+    told = streams("PHL").filter(pl.col("start") == date(2005, 7, 1), series="net_migration")
+    assert told.filter(release="un-wpp-2008")["value"].to_list() == [-900_000]
+    assert told["release"].is_unique().all()
+
+
+def test_streams__own_figures_by_sex_and_age_are_no_rivals_of_all(home):
+    rows = [
+        {"measure": "immigration", "place": "KAZ", "start": "2010-01-01", "end": "2011-01-01", "value": v, "sex": s,
+         "age": a}
+        for v, s, a in ((10, "all", "all"), (6, "female", "all"), (7, "all", "15+"))
+    ]  # fmt: skip
+    add(pl.DataFrame(rows), source="M", publisher="M", released="2022-08-01")
+    mine = streams("KAZ").filter(known=date(2022, 8, 1), series="immigration")
+    assert mine["value"].to_list() == [10]
 
 
 def test_streams__a_place_without_any():

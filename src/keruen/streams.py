@@ -55,10 +55,10 @@ def streams(
     ['emigration as partners count it', 'ethnic_return', 'labour']
     """
     code = one_place(place).code
-    asked: dict[str, Any] = {"as_of": as_of, "strict": strict}
+    asked: dict[str, Any] = {"as_of": as_of, "strict": strict, "sex": "all"}  # a part is no rival of its total
     labour_rows = _rows(evidence(code, stream=LABOUR, **asked), None)
     returns = _rows(evidence(code, stream="ethnic_return", **asked), "ethnic_return")
-    all_told = pl.col("stream") == "all"
+    all_told = (pl.col("stream") == "all") & (pl.col("age") == "all")
     own = evidence(code, ["emigration", "immigration", "net_migration"], **asked)
     # The national register and other counts of the place itself; the UN's residuals have their own stream.
     register = own.filter(

@@ -14,7 +14,7 @@ from keruen.compare import compare, side_by_side
 from keruen.contract import claims, ids
 from keruen.disagreement import disagreement, periods
 from keruen.double_entry import double_entry
-from keruen.errors import Incomparable, NoEvidence, UnknownPlace, VocabularyError
+from keruen.errors import BadDate, Incomparable, NoEvidence, UnknownPlace, VocabularyError
 from keruen.revisions import revisions
 from keruen.store import evidence
 from keruen.trace import trace
@@ -168,6 +168,31 @@ def test_disagreement__figures_of_other_years_are_no_rivals():
         ("KAZ", 21_312.5, -104_530.5, 21_312.5, 6),
         ("PHL", -961_512.0, -961_512.0, 58_233.5, 7),
     ]
+
+
+@pytest.mark.packaged
+def test_disagreement__a_period_that_ends_where_the_window_begins_is_not_in_it():
+    told = disagreement("KAZ", "net_migration", since=2014, until=2014)
+    assert set(told.select("start", "end").rows()) == {
+        (date(2010, 7, 1), date(2015, 7, 1)), (date(2014, 1, 1), date(2015, 1, 1)),
+    }  # fmt: skip
+    assert told["lowest"].min() == -100_000  # the ranges are those of the whole table
+    told = disagreement("KAZ", "net_migration", since="2010-07-01", until="2010-07-01")
+    assert date(2005, 7, 1) not in set(told["start"])
+    assert compare(["KAZ", "UZB"], since=2014, until=2014)["end"].min() == date(2015, 1, 1)
+    with pytest.raises(BadDate, match="swap them"):
+        disagreement("KAZ", "net_migration", since=2015, until=2014)
+
+
+@pytest.mark.packaged
+def test_disagreement__nobody_reported_it_with_that_counterpart():
+    with pytest.raises(NoEvidence) as told:
+        disagreement("KAZ", "net_migration", counterpart="RUS")
+    assert "for Kazakhstan with the counterpart Russia." in str(told.value)
+    assert "For Kazakhstan with Russia: emigration, immigration, movements." in str(told.value)
+    assert "Its total for Kazakhstan is reported." in str(told.value)
+    with pytest.raises(NoEvidence, match=r"in the stream skilled\. Its total"):
+        disagreement("KAZ", "net_migration", stream="skilled")
 
 
 def test_disagreement__streams_and_definitions_stay_apart():

@@ -12,6 +12,11 @@ from keruen.comparable import CALENDAR, DEFINITIONS_OF_VARIANTS, SERIES, central
 from keruen.errors import NoEvidence
 from keruen.places import place as one_place
 from keruen.provenance import day
+from keruen.vocabulary import measure as word
+from keruen.vocabulary import measures
+
+COMINGS_AND_GOINGS = ("net_migration", "flows")
+"""Topics of which one is the balance of the other."""
 
 
 def disagreement(
@@ -21,6 +26,8 @@ def disagreement(
     counterpart: str | None = None,
     stream: str = "all",
     sex: str = "all",
+    since: str | int | date | None = None,
+    until: str | int | date | None = None,
     as_of: str | date | None = None,
     strict: bool = False,
     claims: pl.DataFrame | None = None,
@@ -37,6 +44,8 @@ def disagreement(
         The other end; by default totals over all other ends are compared.
     stream, sex
         One stream and one sex: claims to different quantities are not rivals.
+    since, until
+        Periods that touch these days, as in :func:`keruen.evidence`; sums are made of all years.
     as_of
         Only what was known on that day.
     strict
@@ -56,7 +65,7 @@ def disagreement(
     Raises
     ------
     NoEvidence
-        If nobody reported the measure for the place by that day.
+        If nobody reported the measure for the place by that day; with a counterpart, the message says what is reported.
 
     Examples
     --------
@@ -66,26 +75,50 @@ def disagreement(
     (159807.0, True)
     """
     code = one_place(place).code
+    end = None if counterpart is None else one_place(counterpart).code
+    asked: dict[str, Any] = {"as_of": as_of, "strict": strict}
     if claims is None:
-        claims = store.evidence(
-            code, measure, counterpart=counterpart, stream=stream, sex=sex, as_of=as_of, strict=strict
-        )
-    other = (
-        pl.col("counterpart").is_null() if counterpart is None else pl.col("counterpart") == one_place(counterpart).code
-    )
+        claims = store.evidence(code, measure, counterpart=end, stream=stream, sex=sex, **asked)
+    other = pl.col("counterpart").is_null() if end is None else pl.col("counterpart") == end
     mine = claims.filter(other & (pl.col("age") == "all") & (pl.col("group") == "all"))
     mine = mine.filter(~pl.col("definition").is_in(DEFINITIONS_OF_VARIANTS))
     if mine.is_empty():
-        told = f" by {day(as_of, last=True)}" if as_of else ""
-        raise NoEvidence(
-            f"Nobody reported {measure} for {one_place(code).name}{told}. See what there is: keruen evidence {code}."
-        )
+        raise NoEvidence(_nobody(code, measure, end, stream, sex, asked))
     table = pl.concat([central(mine), sums(mine, mine)])
     return _with_ranges(table).select(
         "start", "end", "id", "release", "value", "low", "high", "unit", "status", "definition", "known", "known_basis",
         "copy_of", "derived_from", "convention", "source", "own", "flag", "note", "rivals", "lowest", "highest",
         "sign_flips", "taken",
-    ).sort("start", "end", "known", "release", "convention", nulls_last=True)  # fmt: skip
+    ).filter(*store.touching(since, until)).sort(
+        "start", "end", "known", "release", "convention", nulls_last=True
+    )  # fmt: skip
+
+
+def _nobody(code: str, measure: str, end: str | None, stream: str, sex: str, asked: dict[str, Any]) -> str:
+    """What nobody reported, and what is reported instead."""
+    told = f" by {day(asked['as_of'], last=True)}" if asked["as_of"] else ""
+    name = one_place(code).name
+    narrow = [] if end is None else [f"with the counterpart {one_place(end).name}"]
+    narrow += [] if stream == "all" else [f"in the stream {stream}"]
+    narrow += [] if sex == "all" else [f"of the sex {sex}"]
+    said = f"Nobody reported {measure} for {name}{''.join(f' {n}' for n in narrow)}{told}."
+    if not narrow:
+        return f"{said} See what there is: keruen evidence {code}."
+    whole = store.evidence(code, measure, columns=["counterpart", "stream", "sex"], **asked)
+    hints = []
+    if len(whole.filter(pl.col("counterpart").is_null(), stream="all", sex="all")):
+        hints.append(f"Its total for {name} is reported.")
+    elif len(whole):
+        hints.append(f"Its streams are {', '.join(sorted(set(whole['stream'])))}.")
+    if end is not None:
+        topic = word(measure).topic
+        near = COMINGS_AND_GOINGS if topic in COMINGS_AND_GOINGS else (topic,)
+        akin = [m.name for m in measures().values() if m.topic in near]
+        ends = store.evidence([code, end], akin, counterpart=[code, end], columns=["measure", "place"], **asked)
+        for one, two in ((code, end), (end, code)):
+            names = ", ".join(sorted(set(ends.filter(place=one)["measure"])))
+            hints += [f"For {one_place(one).name} with {one_place(two).name}: {names}."] if names else []
+    return " ".join([said, *(hints or [f"See what there is: keruen evidence {code}."])])
 
 
 def _with_ranges(table: pl.DataFrame) -> pl.DataFrame:

@@ -19,7 +19,7 @@ from keruen.places import countries
 from keruen.places import system as members_of
 from keruen.provenance import releases
 from keruen.reconcile import reconcile
-from keruen.sections import paths, sure, tipped
+from keruen.sections import paths, sure, tipped, went
 from keruen.sections.common import Asked
 from keruen.sections.uncounted import uncounted_section
 from keruen.tipping import tipping
@@ -186,8 +186,8 @@ def test_kazakhstan__register_and_its_sum(page):
 
 
 def test_kazakhstan__flows_by_edition(today):
-    (went,) = [s for s in today["sections"] if s["key"] == "went"]
-    table = next(b for b in went["blocks"] if b["kind"] == "table")
+    (told,) = [s for s in today["sections"] if s["key"] == "went"]
+    table = next(b for b in told["blocks"] if b["kind"] == "table")
     first = table["rows"][0]
     assert [str(cell[0].text) for cell in first[:2]] == ["Kazakhstan", "Russia"]
     assert first[3][0].value <= first[2][0].value <= first[4][0].value
@@ -367,6 +367,39 @@ def test_brief__is_the_same_every_time_and_in_two_processes(home):
     kept.clear()
     assert brief("TKL", workers=2) == alone
     assert brief("TKL") == alone
+
+
+def spoken(blocks, kind="paragraph") -> list[str]:
+    return ["".join(p if isinstance(p, str) else p.text for p in b["parts"]) for b in blocks if b["kind"] == kind]
+
+
+@pytest.mark.packaged
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("MEX", "people from the United States: 799,248 in UN IMS 2020, 741,145 in World Bank"),
+        ("TUR", "people from Syria: 3,830,526 in UN IMS 2024, 3,392,819 in World Bank"),
+        ("TON", "people from Samoa: 198 in World Bank Bilateral Stock, 170 in UN IMS"),
+    ],
+)
+def test_living__sentence_and_figure_name_one_corridor(code, sentence):
+    blocks = went.went_section(Asked(code, code, None, strict=False, reported=True), None)["blocks"]
+    said = [s for s in spoken(blocks) if "lie farthest apart" in s]
+    assert sentence in said[0]
+    drawn = [b["figure"].alt for b in blocks if b["kind"] == "figure" and "Widest apart" in b["figure"].alt]
+    for sentence, alt in zip(said, drawn, strict=True):
+        name = re.search(r"Widest apart: (.+?), ([\d,]+) to ([\d,]+)", alt)
+        assert all(word in sentence for word in name.groups()), (sentence, alt)
+
+
+@pytest.mark.packaged
+def test_registered__who_tells_no_totals_may_tell_foreigners():
+    said = spoken(went.went_section(Asked("DEU", "Germany", None, strict=False, reported=True), None)["blocks"])
+    (nobody,) = [s for s in said if "reports yearly totals" in s]
+    assert nobody == (
+        "No source at hand reports yearly totals of all arrivals and of all departures for Germany. Reported instead: "
+        "arrivals of foreign citizens alone and arrivals by citizenship."
+    )
 
 
 def test_uncounted__registered_alone_tell_nothing_of_those_without_papers():

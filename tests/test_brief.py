@@ -402,6 +402,47 @@ def test_registered__who_tells_no_totals_may_tell_foreigners():
     )
 
 
+@pytest.mark.packaged
+@pytest.mark.parametrize(("code", "as_of"), [("KAZ", None), ("KAZ", date(2018, 5, 3)), ("RUS", None)])
+def test_uncounted__more_is_what_the_command_prints_beyond(code, as_of):
+    told = uncounted_section(Asked(code, code, as_of, strict=False, reported=True))
+    tables = [b for b in told["blocks"] if b["kind"] == "table" and "timeline" not in str(b["caption"])]
+    printed = {i for n in walk([b["rows"] for b in tables]) if isinstance(n, Number) for i in n.ids}
+    same = ["measure", "stream", "counterpart", "start", "end", "value", "low", "high", "definition"]
+    pieces = [b["note"] for b in tables] + [b["parts"] for b in told["blocks"] if b["kind"] == "paragraph"]
+    counted = 0
+    for parts in pieces:
+        if not str(parts[0]).startswith("Not shown"):
+            continue
+        command = next(p.text for p in parts if isinstance(p, Said))
+        assert command == f"keruen evidence {code} --measure NAME" + (f" --as-of {as_of}" if as_of else "")
+        for n, words in pairwise(parts):
+            if isinstance(n, Number):
+                measure = re.match(r" of (\w+)", words).group(1)
+                rows = store.evidence(code, measure, as_of=as_of)
+                # What another page tells alike stands in the line shown, with its name.
+                shown = rows.join(rows.filter(pl.col("id").is_in(printed)), on=same, how="semi", nulls_equal=True)
+                assert n.value == len(rows) - len(shown), measure
+                assert n.text == figure(n.value)
+                counted += 1
+    assert counted > 1
+
+
+@pytest.mark.packaged
+def test_uncounted__what_the_timeline_alone_tells_is_drawn_and_listed():
+    blocks = uncounted_section(Asked("KAZ", "Kazakhstan", None, strict=False, reported=True))["blocks"]
+    (table,) = [b for b in blocks if b["kind"] == "table" and "timeline" in str(b["caption"])]
+    lines = [["".join(p if isinstance(p, str) else p.text for p in cell) for cell in row] for row in table["rows"]]
+    told = {(what, when): many for what, when, many, _ in lines}
+    assert told["household permits issued, registered", "2018"] == "551,500 permits"
+    assert told["household permits issued, registered", "January to June 2019"] == "260,000 permits"
+    assert not any(what == "labour migrants" and many.startswith("2,000,000") for what, _, many, _ in lines)  # on trial
+    picture = next(b["figure"] for b in blocks if b["kind"] == "figure")
+    ids = {i for n in walk(table["rows"]) if isinstance(n, Number) for i in n.ids}
+    assert ids <= set(picture.ids)
+    assert set(trace(sorted(ids))["measure"]) == {"event"}
+
+
 def test_uncounted__registered_alone_tell_nothing_of_those_without_papers():
     told = uncounted_section(Asked("TJK", "Tajikistan", None, False))
     said = ["".join(map(str, b["parts"])) for b in told["blocks"] if b["kind"] == "paragraph"]

@@ -21,6 +21,8 @@ from keruen.provenance import releases
 from keruen.reconcile import reconcile
 from keruen.sections import paths, sure, tipped, went
 from keruen.sections.common import Asked
+from keruen.sections.knew import knew_section
+from keruen.sections.net import distinct, net_of, rewrites
 from keruen.sections.uncounted import uncounted_section
 from keruen.tipping import tipping
 from keruen.trace import trace
@@ -460,6 +462,16 @@ def test_reported__nothing_is_estimated_and_it_says_so():
     assert "nothing is estimated" in printed(told, "md")
     with pytest.raises(ConceptError, match="place by place"):
         brief(system="eurasia", reported=True)
+
+
+@pytest.mark.packaged
+def test_rewritten__rounding_is_no_revision():
+    germany = net_of(Asked("DEU", "Germany", None, strict=False))
+    rows = germany.editions((date(2015, 7, 1), date(2020, 7, 1)))
+    assert [r["value"] for r in rows[:3]] == [550_000, 550_001, 500_001]
+    assert (len(rows), rewrites(rows), distinct(rows)) == (8, 6, 7)
+    said = spoken(knew_section(Asked("DEU", "Germany", None, strict=False, reported=True), germany)["blocks"])
+    assert any("the figure was rewritten six times in seven later editions" in s for s in said)
 
 
 # ---------------------------------------------------------------- other places, bad questions

@@ -287,8 +287,9 @@ def _timeline_table(told: Section, asked: Asked, timeline: pl.DataFrame) -> None
     lines: list[list[Parts]] = []
     for r in timeline.sort("end", "start", "id", descending=True).iter_rows(named=True):
         unit = "" if r["unit"] == "persons" else f" {r['unit']}"
+        read = quantity_of(r | {"status": ""})  # read from the words of an event: no claim has it as its value
         lines.append([
-            _kind(r), [window_of(r["start"], r["end"])], [*quantity_of(r), unit],
+            _kind(r), [window_of(r["start"], r["end"])], [*read, unit],
             [Said(r["source"], "note", r["release"])],
         ])  # fmt: skip
     note: Parts = ["Told by the text of an event: drawn with the other figures, but no rows of the evidence."]

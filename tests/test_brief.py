@@ -19,9 +19,11 @@ from keruen.places import countries, places
 from keruen.places import system as members_of
 from keruen.provenance import releases
 from keruen.reconcile import reconcile
-from keruen.sections import paths, sure, tipped
+from keruen.sections import paths, sure, tipped, went
 from keruen.sections.common import Asked
 from keruen.sections.depends import depends_section
+from keruen.sections.knew import knew_section
+from keruen.sections.net import distinct, net_of, rewrites
 from keruen.sections.uncounted import uncounted_section
 from keruen.tipping import tipping
 from keruen.trace import trace
@@ -187,8 +189,8 @@ def test_kazakhstan__register_and_its_sum(page):
 
 
 def test_kazakhstan__flows_by_edition(today):
-    (went,) = [s for s in today["sections"] if s["key"] == "went"]
-    table = next(b for b in went["blocks"] if b["kind"] == "table")
+    (told,) = [s for s in today["sections"] if s["key"] == "went"]
+    table = next(b for b in told["blocks"] if b["kind"] == "table")
     first = table["rows"][0]
     assert [str(cell[0].text) for cell in first[:2]] == ["Kazakhstan", "Russia"]
     assert first[3][0].value <= first[2][0].value <= first[4][0].value
@@ -370,6 +372,80 @@ def test_brief__is_the_same_every_time_and_in_two_processes(home):
     assert brief("TKL") == alone
 
 
+def spoken(blocks, kind="paragraph") -> list[str]:
+    return ["".join(p if isinstance(p, str) else p.text for p in b["parts"]) for b in blocks if b["kind"] == kind]
+
+
+@pytest.mark.packaged
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("MEX", "people from the United States: 799,248 in UN IMS 2020, 741,145 in World Bank"),
+        ("TUR", "people from Syria: 3,830,526 in UN IMS 2024, 3,392,819 in World Bank"),
+        ("TON", "people from Samoa: 198 in World Bank Bilateral Stock, 170 in UN IMS"),
+    ],
+)
+def test_living__sentence_and_figure_name_one_corridor(code, sentence):
+    blocks = went.went_section(Asked(code, code, None, strict=False, reported=True), None)["blocks"]
+    said = [s for s in spoken(blocks) if "lie farthest apart" in s]
+    assert sentence in said[0]
+    drawn = [b["figure"].alt for b in blocks if b["kind"] == "figure" and "Widest apart" in b["figure"].alt]
+    for sentence, alt in zip(said, drawn, strict=True):
+        name = re.search(r"Widest apart: (.+?), ([\d,]+) to ([\d,]+)", alt)
+        assert all(word in sentence for word in name.groups()), (sentence, alt)
+
+
+@pytest.mark.packaged
+def test_registered__who_tells_no_totals_may_tell_foreigners():
+    said = spoken(went.went_section(Asked("DEU", "Germany", None, strict=False, reported=True), None)["blocks"])
+    (nobody,) = [s for s in said if "reports yearly totals" in s]
+    assert nobody == (
+        "No source at hand reports yearly totals of all arrivals and of all departures for Germany. Reported instead: "
+        "arrivals of foreign citizens alone and arrivals by citizenship."
+    )
+
+
+@pytest.mark.packaged
+@pytest.mark.parametrize(("code", "as_of"), [("KAZ", None), ("KAZ", date(2018, 5, 3)), ("RUS", None)])
+def test_uncounted__more_is_what_the_command_prints_beyond(code, as_of):
+    told = uncounted_section(Asked(code, code, as_of, strict=False, reported=True))
+    tables = [b for b in told["blocks"] if b["kind"] == "table" and "timeline" not in str(b["caption"])]
+    printed = {i for n in walk([b["rows"] for b in tables]) if isinstance(n, Number) for i in n.ids}
+    same = ["measure", "stream", "counterpart", "start", "end", "value", "low", "high", "definition"]
+    pieces = [b["note"] for b in tables] + [b["parts"] for b in told["blocks"] if b["kind"] == "paragraph"]
+    counted = 0
+    for parts in pieces:
+        if not str(parts[0]).startswith("Not shown"):
+            continue
+        command = next(p.text for p in parts if isinstance(p, Said))
+        assert command == f"keruen evidence {code} --measure NAME" + (f" --as-of {as_of}" if as_of else "")
+        for n, words in pairwise(parts):
+            if isinstance(n, Number):
+                measure = re.match(r" of (\w+)", words).group(1)
+                rows = store.evidence(code, measure, as_of=as_of)
+                # What another page tells alike stands in the line shown, with its name.
+                shown = rows.join(rows.filter(pl.col("id").is_in(printed)), on=same, how="semi", nulls_equal=True)
+                assert n.value == len(rows) - len(shown), measure
+                assert n.text == figure(n.value)
+                counted += 1
+    assert counted > 1
+
+
+@pytest.mark.packaged
+def test_uncounted__what_the_timeline_alone_tells_is_drawn_and_listed():
+    blocks = uncounted_section(Asked("KAZ", "Kazakhstan", None, strict=False, reported=True))["blocks"]
+    (table,) = [b for b in blocks if b["kind"] == "table" and "timeline" in str(b["caption"])]
+    lines = [["".join(p if isinstance(p, str) else p.text for p in cell) for cell in row] for row in table["rows"]]
+    told = {(what, when): many for what, when, many, _ in lines}
+    assert told["household permits issued, registered", "2018"] == "551,500 permits"
+    assert told["household permits issued, registered", "January to June 2019"] == "260,000 permits"
+    assert not any(what == "labour migrants" and many.startswith("2,000,000") for what, _, many, _ in lines)  # on trial
+    picture = next(b["figure"] for b in blocks if b["kind"] == "figure")
+    ids = {i for n in walk(table["rows"]) if isinstance(n, Number) for i in n.ids}
+    assert ids <= set(picture.ids)
+    assert set(trace(sorted(ids))["measure"]) == {"event"}
+
+
 def test_uncounted__registered_alone_tell_nothing_of_those_without_papers():
     told = uncounted_section(Asked("TJK", "Tajikistan", None, False))
     said = ["".join(map(str, b["parts"])) for b in told["blocks"] if b["kind"] == "paragraph"]
@@ -422,6 +498,16 @@ def test_depends__transfers_tell_what_they_count():
     told = depends_section(Asked("KGZ", "Kyrgyzstan", None, False, True))
     table = next(b for b in told["blocks"] if b["kind"] == "table" and "Money transfers" in said(b["caption"]))
     assert all("; Transfers " in said(row[-1]) for row in table["rows"])
+
+
+@pytest.mark.packaged
+def test_rewritten__rounding_is_no_revision():
+    germany = net_of(Asked("DEU", "Germany", None, strict=False))
+    rows = germany.editions((date(2015, 7, 1), date(2020, 7, 1)))
+    assert [r["value"] for r in rows[:3]] == [550_000, 550_001, 500_001]
+    assert (len(rows), rewrites(rows), distinct(rows)) == (8, 6, 7)
+    said = spoken(knew_section(Asked("DEU", "Germany", None, strict=False, reported=True), germany)["blocks"])
+    assert any("the figure was rewritten six times in seven later editions" in s for s in said)
 
 
 # ---------------------------------------------------------------- other places, bad questions

@@ -14,7 +14,7 @@ from keruen.compare import compare, side_by_side
 from keruen.contract import claims, ids
 from keruen.disagreement import disagreement, periods
 from keruen.double_entry import double_entry
-from keruen.errors import Incomparable, NoEvidence, UnknownPlace, VocabularyError
+from keruen.errors import BadDate, Incomparable, NoEvidence, UnknownPlace, VocabularyError
 from keruen.revisions import revisions
 from keruen.store import evidence
 from keruen.trace import trace
@@ -130,6 +130,69 @@ def test_disagreement__as_of_a_day_shows_nothing_later():
     rows = disagreement("KAZ", "net_migration", as_of="2018-05-03")
     assert rows["known"].max() <= date(2018, 5, 3)
     assert not set(rows["release"]) & {"un-wpp-2019", "un-wpp-2022", "un-wpp-2024", "world-bank-wdi-2026"}
+
+
+def rivals_of(place: str, year: int, **more) -> pl.DataFrame:
+    return disagreement(place, "net_migration", **more).filter(pl.col("start") == date(year, 7, 1))
+
+
+def test_disagreement__one_edition_is_one_rival_of_a_window():
+    table = yearly({2010: -9, 2011: -9, 2012: -9, 2013: -9, 2014: -9, 2015: 70})
+    printed = yearly({2010: 1}, release="un-wpp-2019").with_columns(start=date(2010, 7, 1), end=date(2015, 7, 1))
+    rows = rivals_of("KAZ", 2010, claims=pl.concat([table, printed]))
+    assert dict(rows.select("convention", "taken").iter_rows()) == {
+        HALF: True, f"{CALENDAR} 2010–2014": False, None: True,
+    }  # fmt: skip
+    half = -4.5 - 36 + 35
+    assert rows.select("rivals", "lowest", "highest", "sign_flips").unique().rows() == [(2, half, 1.0, True)]
+    # An edition that ends too early for the window has its calendar years alone.
+    rows = rivals_of("KAZ", 2010, claims=pl.concat([table.filter(pl.col("start") < date(2015, 1, 1)), printed]))
+    assert rows["taken"].all()
+    assert rows.select("rivals", "lowest", "highest").unique().rows() == [(2, -45.0, 1.0)]
+    # What an edition prints goes before the sum of its years.
+    both = pl.concat([table, printed.with_columns(release=pl.lit("un-wpp-2024"))])
+    assert rivals_of("KAZ", 2010, claims=both).filter("taken")["value"].to_list() == [1.0]
+    told = periods(disagreement("KAZ", "net_migration", claims=pl.concat([table, printed])))
+    window = next(p for p in told if p["start"] == date(2010, 7, 1))
+    assert [(d["low"], d["high"], d["claims"]) for d in window["by_definition"]] == [(half, 1.0, 2)]
+
+
+@pytest.mark.packaged
+def test_disagreement__figures_of_other_years_are_no_rivals():
+    told = rivals_of("AFG", 1995).select("rivals", "lowest", "highest", "sign_flips").unique().rows()
+    assert told == [(7, -867_540.0, -312_834.5, False)]
+    told = rivals_of("PHL", 2015).select("rivals", "lowest", "highest").unique().rows()
+    assert told == [(7, -961_512.0, 58_233.5)]
+    beside = compare(["PHL", "KAZ"]).filter(pl.col("start") == date(2015, 7, 1))
+    assert beside.select("place", "newest", "lowest", "highest", "rivals").rows() == [
+        ("KAZ", 21_312.5, -104_530.5, 21_312.5, 6),
+        ("PHL", -961_512.0, -961_512.0, 58_233.5, 7),
+    ]
+
+
+@pytest.mark.packaged
+def test_disagreement__a_period_that_ends_where_the_window_begins_is_not_in_it():
+    told = disagreement("KAZ", "net_migration", since=2014, until=2014)
+    assert set(told.select("start", "end").rows()) == {
+        (date(2010, 7, 1), date(2015, 7, 1)), (date(2014, 1, 1), date(2015, 1, 1)),
+    }  # fmt: skip
+    assert told["lowest"].min() == -100_000  # the ranges are those of the whole table
+    told = disagreement("KAZ", "net_migration", since="2010-07-01", until="2010-07-01")
+    assert date(2005, 7, 1) not in set(told["start"])
+    assert compare(["KAZ", "UZB"], since=2014, until=2014)["end"].min() == date(2015, 1, 1)
+    with pytest.raises(BadDate, match="swap them"):
+        disagreement("KAZ", "net_migration", since=2015, until=2014)
+
+
+@pytest.mark.packaged
+def test_disagreement__nobody_reported_it_with_that_counterpart():
+    with pytest.raises(NoEvidence) as told:
+        disagreement("KAZ", "net_migration", counterpart="RUS")
+    assert "for Kazakhstan with the counterpart Russia." in str(told.value)
+    assert "For Kazakhstan with Russia: emigration, immigration, movements." in str(told.value)
+    assert "Its total for Kazakhstan is reported." in str(told.value)
+    with pytest.raises(NoEvidence, match=r"in the stream skilled\. Its total"):
+        disagreement("KAZ", "net_migration", stream="skilled")
 
 
 def test_disagreement__streams_and_definitions_stay_apart():

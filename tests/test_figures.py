@@ -26,6 +26,8 @@ from keruen.contract import claims, ids
 from keruen.errors import ConceptError, NoEvidence, OutputError, VocabularyError
 from keruen.leverage import Leverage
 from keruen.remittances import SENDERS
+from keruen.sections.common import Asked
+from keruen.sections.net import net_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -328,6 +330,23 @@ def test_net_migration__copies_of_another_publisher_are_not_drawn():
     copy = dressed(yearly("world-bank-wdi-2026", {2010: 5.0}, date(2024, 7, 11), copy_of="un-wpp-2024"))
     drawn = figures_net.net_migration_by_edition(pl.concat([net(), copy])).ids
     assert not any(i.startswith("world-bank") for i in drawn)
+
+
+def test_net_migration__the_range_in_words_is_that_of_all_editions_drawn():
+    alt = ALL["net_migration"]().alt
+    assert "For 2015–20 the editions drawn run from 0 to 37,500 persons over 5 years, yearly ones summed." in alt
+    steps = net().filter(pl.col("release") != "un-wpp-2024")
+    alt = figures_net.net_migration_by_edition(steps).alt
+    assert alt.endswith("For 2010–15 the editions drawn run from 160,000 to 160,000 persons over 5 years.")
+
+
+@pytest.mark.packaged
+@pytest.mark.parametrize("code", ["NGA", "TUR", "KAZ"])
+def test_net_migration__figure_and_sentence_tell_one_range(code):
+    told = net_of(Asked(code, code, None, strict=False))
+    values = [r["value"] for r in told.editions(told.windows[-1])]
+    ends = f"from {labels.spelt(min(values))} to {labels.spelt(max(values))} persons"
+    assert ends in figures_net.net_migration_by_edition(told.claims).alt
 
 
 def test_net_migration__a_gap_is_a_gap():

@@ -10,10 +10,12 @@ import polars as pl
 import pytest
 from scipy.integrate import solve_ivp
 
+from keruen.adding import add
 from keruen.errors import KeruenError, ModelError, NoEvidence
 from keruen.labour import labour, probability
 from keruen.labour_account import Account, account
 from keruen.labour_anchors import anchors
+from keruen.labour_beside import other_estimators
 from keruen.labour_design import Anchor, Design, Regime, parameters
 from keruen.labour_fit import fit, predicted, simulate
 from keruen.labour_influence import ASSUMPTION
@@ -218,9 +220,10 @@ def claims(*rows):
     columns = {
         "measure": pl.String, "stream": pl.String, "place": pl.String, "counterpart": pl.String, "group": pl.String,
         "start": pl.Date, "end": pl.Date, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64,
-        "definition": pl.String, "release": pl.String, "copy_of": pl.String, "id": pl.String,
+        "definition": pl.String, "release": pl.String, "copy_of": pl.String, "id": pl.String, "sex": pl.String,
+        "age": pl.String,
     }  # fmt: skip
-    plain = {"place": "KAZ", "group": "all", "release": "user"}
+    plain = {"place": "KAZ", "group": "all", "release": "user", "sex": "all", "age": "all"}
     return pl.DataFrame([{**plain, "id": f"user:{i}", **row} for i, row in enumerate(rows)], schema=columns)
 
 
@@ -370,6 +373,41 @@ def test_labour__as_of_a_day_ends_with_that_day_s_year():
     assert {a["influence"]["year"] for a in found.anchors} == {2012}
     with pytest.raises(KeruenError, match="end in 2000 before it begins in 2012"):
         labour("KAZ", years=(2012, 2000))
+
+
+@pytest.mark.packaged
+def test_labour__estimators_beside_it_obey_the_day(home):
+    permits = {"measure": "household_permits_issued", "place": "KAZ", "start": "2022-01-01", "end": "2022-07-01",
+               "value": 140_000, "stream": "labour_registered", "definition": "permit_household", "status": "register"}  # fmt: skip
+    add(pl.DataFrame([permits]), source="M", publisher="M", released="2022-08-01")
+
+    def residuals(day):
+        found = labour("KAZ", as_of=day, influence="none", years=(2006, 2022))
+        return [i for e in found.estimators if e["name"].startswith("residual") for i in e["ids"]]
+
+    assert residuals("2022-11-15") == []  # of 2022, and known only at its end
+    told = residuals("2023-01-05")
+    assert [i.rsplit(":", 1)[0] for i in told] == ["page-almaty-tv-2022-ac5160"]
+
+
+def test_labour__estimators_beside_it_rest_on_the_claims_given():
+    permits = row("household_permits_issued", "labour_registered", 2022, 280_000.0, "permit_household")
+    staying = row("foreign_citizens", "all", 2022, 650_000.0, "present_registered", group="stay=temporary")
+    women = staying | {"value": 300_000.0, "sex": "female"}
+
+    def residuals(*rows):
+        found, _ = other_estimators(claims(*rows), (), claims(*rows), 0)
+        return [e["ids"] for e in found if e["name"].startswith("residual")]
+
+    assert residuals(permits) == []
+    assert residuals(permits, staying, women) == [["user:1"]]
+
+
+def test_anchors__of_one_sex_is_a_part():
+    whole = row("labour_migrants", "labour", 2019, 360_000.0, "worker_est")
+    got, left = anchors(claims(whole, whole | {"value": 90_000.0, "sex": "female"}), place="KAZ")
+    assert [a.value for a in got] == [360_000]
+    assert [u["why"] for u in left] == ["a part told by sex or age"]
 
 
 def test_labour__one_anchor_is_enough_and_none_says_what_is_missing():

@@ -80,6 +80,12 @@ def sums(table: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
     return _dressed(made, table)
 
 
+def sums_of_other_years() -> pl.Expr:
+    """Whether a row of :func:`sums` adds calendar years that are not those of its window, which begins in mid-year."""
+    told = pl.col("convention").fill_null("")
+    return told.str.starts_with(CALENDAR) & (told != HALF) & (pl.col("start").dt.month() != 1)
+
+
 def _summed(parts: pl.DataFrame, plan: dict[str, Any]) -> pl.DataFrame:
     """Sums of one window by one convention, where no year of it is missing."""
     first, last = pl.lit(plan["_from"]), pl.lit(plan["_to"])

@@ -14,9 +14,24 @@ from keruen.provenance import releases
 
 
 def compare(
-    places: Sequence[str], measure: str = "net_migration", *, as_of: str | date | None = None, strict: bool = False
+    places: Sequence[str],
+    measure: str = "net_migration",
+    *,
+    since: str | int | date | None = None,
+    until: str | int | date | None = None,
+    as_of: str | date | None = None,
+    strict: bool = False,
 ) -> pl.DataFrame:
     """Places side by side: for each period the newest figure and the range of all rival claims.
+
+    Parameters
+    ----------
+    places
+        Codes or names.
+    measure
+        A measure of the vocabulary.
+    since, until, as_of, strict
+        As in :func:`keruen.evidence`.
 
     Returns
     -------
@@ -31,7 +46,8 @@ def compare(
     tables = []
     for name in places:
         found = one_place(name)
-        rows = disagreement(found.code, measure, as_of=as_of, strict=strict).drop_nulls("value")
+        rows = disagreement(found.code, measure, since=since, until=until, as_of=as_of, strict=strict)
+        rows = rows.filter("taken").drop_nulls("value")
         # Who repeats another publisher's edition is younger than it, and no witness.
         family = {k: c.family or k for k, c in releases().items()}
         of, by = (pl.col(c).replace_strict(family, default=pl.col(c)) for c in ("copy_of", "release"))

@@ -162,7 +162,11 @@ def fan(found: Labour, *, events: pl.DataFrame | None = None) -> Figure:
             _calendar(low_ax, told["years"][0], told["years"][-1] + 1)
             low_ax.set_ylim(bottom=0)
             _readable(low_ax)
-            _note(low_ax, f"Permits issued, {events_word.split()[0]} a year: events, not persons", 8)
+            _note(
+                low_ax,
+                f"Permits issued, {events_word.split()[0]} a year, part-years at that rate: events, not persons",
+                8,
+            )
 
     tested = [a for a in stocks if a["tested"]]
     alt = (

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from keruen.comparable import CALENDAR, sums, sums_of_other_years
 from keruen.copies import carried, copied, rests_on
 from keruen.errors import NoEvidence
 from keruen.figures import (
@@ -198,15 +199,32 @@ def net_migration_by_edition(
     title = f"Net migration of {_name(code)} by edition"
     names = ", ".join(dict.fromkeys(label(k[0], k[2]) for k, _ in series))
     alt = f"Lines of net migration of {_name(code)}, {since} to {last}, one an edition or source: {names}."
-    ended = [x for x in drawn if _years(x) > 1.5 and x["end"] <= newest]
-    if ended:
-        window = max((x["start"], x["end"]) for x in ended)
-        told = [x["value"] for x in ended if (x["start"], x["end"]) == window]
+    told = _newest_window([x for _, r in steps for x in r], rows)
+    if told:
         alt += (
-            f" For {years(*window)} the editions drawn run from {spelt(min(told))} to "
-            f"{spelt(max(told))} persons over {_years(ended[-1]):.0f} years."
+            f" For {years(told[0]['start'], told[0]['end'])} the editions drawn run from "
+            f"{spelt(min(x['value'] for x in told))} to {spelt(max(x['value'] for x in told))} persons over "
+            f"{_years(told[0]):.0f} years" + (", yearly ones summed." if any(x["derived_from"] for x in told) else ".")
         )
     return _figure("net-migration", title, alt, (x["id"] for x in drawn), (720, 380), draw)
+
+
+def _newest_window(steps: Sequence[dict[str, Any]], rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """What the editions drawn tell of the newest span of years that one of them estimates, yearly editions by sums."""
+    if not steps:
+        return []
+    spans = pl.DataFrame({"start": [x["start"] for x in steps], "end": [x["end"] for x in steps]})
+    counted = {x["definition"] for x in steps}
+    made = [x for x in sums(rows, spans).filter(~sums_of_other_years()).to_dicts() if x["definition"] in counted]
+    told = [*steps, *(x for x in made if not copied(x))]
+    window = max(((x["start"], x["end"]) for x in told if x["status"] != "projection"), default=None)
+    return [x for x in told if (x["start"], x["end"]) == window]
+
+
+def _otherwise(row: dict[str, Any]) -> str:
+    """A word for a sum of years that are not those of the window."""
+    other = re.match(rf"{CALENDAR} (\d+–\d+)", str(row["convention"] or ""))
+    return f" ({other.group(1)})" if other and row["start"].month != 1 else ""
 
 
 def known_when(rivals: pl.DataFrame, windows: Sequence[tuple[date, date]], *, as_of: date | None = None) -> Figure:
@@ -245,8 +263,7 @@ def known_when(rivals: pl.DataFrame, windows: Sequence[tuple[date, date]], *, as
                 by.setdefault((x["definition"], x["own"]), []).append(x)
             for i, ((_, own), mine) in enumerate(sorted(by.items(), key=lambda kv: (-len(kv[1]), str(kv[0])))):
                 colour = "#08306b" if i == 0 and not own else VIVID[i % len(VIVID)]
-                line = [x for x in mine if not str(x["convention"] or "").startswith("sum of calendar years 1")]
-                line = [x for x in line if not re.match(r"sum of calendar years \d", str(x["convention"] or ""))]
+                line = [x for x in mine if not _otherwise(x)]
                 xs, ys = [year(x["known"]) for x in line], [x["value"] / unit for x in line]
                 if i == 0 and len(xs) > 1:
                     ax.step([*xs, last], [*ys, ys[-1]], where="post", color=colour, linewidth=1.1, alpha=0.7, zorder=2)
@@ -308,9 +325,11 @@ def known_when(rivals: pl.DataFrame, windows: Sequence[tuple[date, date]], *, as
                     color=SOFT,
                 )
 
+    def said(x: dict[str, Any]) -> str:
+        return f"{label(x['release'], x['source'])}{_otherwise(x)} {spelt(x['value'])}"
+
     alt = "What each release gave: " + "; ".join(
-        f"for {years(s, e)}, " + ", ".join(f"{label(x['release'], x['source'])} {spelt(x['value'])}" for x in told)
-        for (s, e), told in panels
+        f"for {years(s, e)}, " + ", ".join(said(x) for x in told) for (s, e), told in panels
     )
     return _figure(
         "known-when",

@@ -196,7 +196,7 @@ def labour(
             f"No figure of labour migrants in {here.name}{f' from {origin}' if origin else ''} can tie the account "
             f"between {first} and {until}. It would need one of: {NEEDS}. Add your own: keruen add FILE."
         )
-    scale = population if population is not None else _scale(here.code, first, on, kept)
+    scale = population if population is not None else _scale(here.code, first, on, strict, kept)
     design = Design(tuple(range(first, last + 1)), ruled, kept, scale * (0.3 if origin else 1.0))
     rng = np.random.default_rng(seed)
     together = 8 if chains % 8 == 0 and chains >= 16 else 1
@@ -240,7 +240,8 @@ def labour(
     for name in ("labour_registered", "labour_unregistered", "labour"):
         cube[name].attrs["units"] = "persons"
     cube["ratio"].attrs["units"] = "unregistered per registered"
-    beside, lacking = ((), ()) if origin else other_estimators(table, told, here.code, seed)
+    present = evidence(here.code, "foreign_citizens", as_of=on, strict=strict) if claims is None else claims
+    beside, lacking = ((), ()) if origin else other_estimators(table, told, present, seed)
     releases = dict.fromkeys(str(r) for r in table["release"].to_list()) if len(table) else {}
     used = {i.split(":")[0] for a in (*kept, *tested) for part in a.ids for i in part.split(" × ")}
     return Labour(
@@ -264,12 +265,12 @@ def labour(
     )
 
 
-def _scale(place: str, year: int, as_of: date | None, every: Sequence[Anchor]) -> float:
+def _scale(place: str, year: int, as_of: date | None, strict: bool, every: Sequence[Anchor]) -> float:
     """What scales the priors: the population, or where nobody had told it on the day, the figures themselves.
 
     The median of the prior is half a percent of it; without a population, a third of the anchors' typical size.
     """
-    rows = evidence(place, "population", as_of=as_of)
+    rows = evidence(place, "population", as_of=as_of, strict=strict)
     rows = rows.filter((pl.col("sex") == "all") & (pl.col("age") == "all") & pl.col("value").is_not_null())
     if len(rows):
         near = rows.sort((pl.col("start").dt.year() - year).abs(), "known")

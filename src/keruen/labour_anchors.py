@@ -86,6 +86,8 @@ def anchors(
             leave(row, "less than a quarter of a year: permits have their seasons")
         elif row.get("group", "all") != "all":
             leave(row, "a part told by region, sector or another trait")
+        elif person(row) != ("all", "all"):
+            leave(row, "a part told by sex or age")
         elif row["value"] is None and row["low"] is None and row["high"] is None:
             leave(row, "no number")
         elif str(row["counterpart"]).startswith("_") and _cell(row) in whole:
@@ -194,7 +196,12 @@ def middle(row: dict[str, Any]) -> tuple[float, float | None]:
 
 def _cell(row: dict[str, Any]) -> tuple[Any, ...]:
     """What a figure of a group of origins shares with that of all origins."""
-    return tuple(row.get(c) for c in ("measure", "stream", "definition", "group", "start", "end"))
+    return (*(row.get(c) for c in ("measure", "stream", "definition", "group", "start", "end")), person(row))
+
+
+def person(row: dict[str, Any]) -> tuple[str, str]:
+    """Of which sex and age a figure speaks; a figure of the timeline speaks of all."""
+    return row.get("sex") or "all", row.get("age") or "all"
 
 
 def _inside_another(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> bool:
@@ -203,6 +210,7 @@ def _inside_another(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> bool
     return any(
         all(r[c] == row[c] for c in same)
         and r.get("group", "all") == row.get("group", "all")
+        and person(r) == person(row)
         and r["value"] is not None
         and r["start"] <= row["start"] and row["end"] <= r["end"]
         and (r["end"] - r["start"]) > (row["end"] - row["start"])

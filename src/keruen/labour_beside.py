@@ -11,20 +11,23 @@ import polars as pl
 from keruen.estimators.amnesty import amnesty
 from keruen.estimators.hidden import Hidden
 from keruen.estimators.residual import residual
-from keruen.labour_anchors import middle
-from keruen.store import evidence
+from keruen.labour_anchors import middle, person
 
 TAKE_UP, ELIGIBLE = (2.0, 2.0), (8.0, 2.0)
 """Beta priors of an amnesty read alone: who of the eligible came forward, and who was eligible. Assumptions."""
 
 
 def other_estimators(
-    claims: pl.DataFrame, figures: Sequence[dict[str, Any]], place: str, seed: int
+    claims: pl.DataFrame, figures: Sequence[dict[str, Any]], present: pl.DataFrame, seed: int
 ) -> tuple[tuple[dict[str, Any], ...], tuple[dict[str, str], ...]]:
-    """What each estimator of its own makes of the same evidence: bounds, side by side with the posterior."""
+    """What each estimator of its own makes of the same evidence: bounds, side by side with the posterior.
+
+    `present` are claims of the same day that tell foreign citizens by their stay.
+    """
     rng = np.random.default_rng(seed)
     rows: list[dict[str, Any]] = []
-    every = claims.to_dicts() + list(figures)
+    whole = [r for r in claims.to_dicts() if r["group"] == "all" and person(r) == ("all", "all")]
+    every = whole + list(figures)
 
     def add(name: str, of: str, year: int, found: Hidden, ids: Sequence[str]) -> None:
         rows.append({
@@ -66,10 +69,11 @@ def other_estimators(
             )  # fmt: skip
             persons[r["start"].year] = made
             add("permits divided by permits per person-year", "registered", r["start"].year, made, [r["id"]])
-    present = evidence(place, "foreign_citizens").filter(
-        (pl.col("group") == "stay=temporary") & pl.col("value").is_not_null() & pl.col("counterpart").is_null()
-    )  # fmt: skip
     for r in present.to_dicts():
+        if r["measure"] != "foreign_citizens" or r["group"] != "stay=temporary" or r["value"] is None:
+            continue
+        if r["counterpart"] is not None or person(r) != ("all", "all"):
+            continue
         permits = persons.get(r["start"].year)
         if permits is not None and r["value"] > permits.value:
             made = residual(

@@ -11,8 +11,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import polars as pl
+
 from keruen.labour_design import Regime
 from keruen.places import place as one_place
+from keruen.store import event_claims
 
 
 @cache
@@ -37,15 +40,22 @@ def regimes(place: str, as_of: date | None = None) -> tuple[Regime, ...]:
 
 
 def told_figures(place: str, as_of: date | None) -> list[dict[str, Any]]:
-    """Figures that only the timeline tells, in the shape of claims."""
+    """Figures that only the timeline tells, in the shape of claims, each under the id of its event."""
     return [
         {
             "counterpart": None, "value": None, "low": None, "high": None, "group": "all", "sd": None, "tested": False,
-            "definition": None, **f, "id": f"keruen-events:{f['key']}", "release": "keruen-events", "told": f["source"],
+            "definition": None, **f, "id": _event(f["event"]), "release": "keruen-events", "told": f["source"],
         }
         for f in cards()["figure"]
         if f["place"] == place and "repeats" not in f and (as_of is None or f["known"] <= as_of)
     ]  # fmt: skip
+
+
+@cache
+def _event(description: str) -> str:
+    """The id of the event that a figure is read from."""
+    found: str = event_claims().filter(pl.col("text").str.contains(description, literal=True))["id"][0]
+    return found
 
 
 def named_effects(place: str) -> tuple[str, ...]:

@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 
 from keruen import labels
 from keruen.errors import ConceptError, EvidenceError, KeruenError, ModelError, NoEvidence
-from keruen.events import events
 from keruen.labour import Labour
-from keruen.labour_rules import cards
 from keruen.path_design import USED
 from keruen.reconcile import Posterior
 from keruen.shares import MONEY
@@ -398,23 +396,9 @@ def _probability_of_labour(day: Day, args: Mapping[str, Any], hidden: frozenset[
 
 
 def _labour_rows(day: Day, seen: Labour) -> list[dict[str, Any]]:
-    """Claims behind the account of labour migrants; what the timeline alone tells is found among its events."""
-    timeline = events(None, measures=False)
-    ids: list[str] = []
-    for anchor in seen.anchors:
-        if anchor["tested"]:
-            continue
-        for key in (k for said in anchor["ids"] for k in said.split(" × ")):
-            release, _, name = key.rpartition(":")
-            card = (
-                next((f for f in cards()["figure"] if f["key"] == name), None) if release == "keruen-events" else None
-            )
-            if card is None:
-                ids.append(key)
-                continue
-            about_ = timeline.filter(pl.col("description").str.contains(card["event"], literal=True))
-            ids += about_["id"].to_list()[:1]
-    return day.traced(tuple(dict.fromkeys(ids)))
+    """Claims behind the account of labour migrants, events of the timeline among them."""
+    anchors = [a for a in seen.anchors if not a["tested"]]
+    return day.traced(tuple(dict.fromkeys(k for a in anchors for said in a["ids"] for k in said.split(" × "))))
 
 
 def _probability_of_leverage(day: Day, args: Mapping[str, Any], hidden: frozenset[str]) -> Finding:

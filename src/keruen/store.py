@@ -63,6 +63,35 @@ def _last_day(given: str | int | date | None) -> date | None:
     return None if given is None else day(str(given) if isinstance(given, int) else given, last=True)
 
 
+def _days(since: str | int | date | None, until: str | int | date | None) -> tuple[date | None, date | None]:
+    first = None if since is None else day(str(since) if isinstance(since, int) else since)
+    last = _last_day(until)
+    if first is not None and last is not None and first > last:
+        raise BadDate(f"since={first} is after until={last}; swap them.")
+    return first, last
+
+
+def _touching(first: date | None, last: date | None) -> list[pl.Expr]:
+    asking = []
+    if first is not None:
+        asking.append((pl.col("end") > first) | ((pl.col("start") == pl.col("end")) & (pl.col("end") == first)))
+    if last is not None:
+        asking.append(pl.col("start") <= last)
+    return asking
+
+
+def touching(since: str | int | date | None = None, until: str | int | date | None = None) -> list[pl.Expr]:
+    """Conditions that a span touches these days. What ends on the first day ends before it: spans are half-open.
+
+    Examples
+    --------
+    >>> year = pl.DataFrame({"start": [date(2013, 1, 1)], "end": [date(2014, 1, 1)]})
+    >>> [len(year.filter(*touching(y, y))) for y in (2012, 2013, 2014)]
+    [0, 1, 0]
+    """
+    return _touching(*_days(since, until))
+
+
 def cards() -> dict[str, Release]:
     """Every release card: the packaged ones, and those of the user's own releases."""
     return releases() | own.releases()
@@ -126,10 +155,7 @@ def evidence(
     """
     asked = _several(measure)
     wanted = None if asked is None else [word(str(m)).name for m in asked]
-    first = None if since is None else day(str(since) if isinstance(since, int) else since)
-    last, told = _last_day(until), _last_day(as_of)
-    if first is not None and last is not None and first > last:
-        raise BadDate(f"since={first} is after until={last}; swap them.")
+    (first, last), told = _days(since, until), _last_day(as_of)
     is_in = {
         "place": _codes(place),
         "measure": wanted,
@@ -142,10 +168,7 @@ def evidence(
     if release is not None:
         is_in["release"] = _one_of("release", release, [*releases(), *own_cards], " All: keruen sources.")
     asking = [among(c, some) for c, some in is_in.items() if some is not None]
-    if first is not None:
-        asking.append((pl.col("end") > first) | ((pl.col("start") == pl.col("end")) & (pl.col("end") == first)))
-    if last is not None:
-        asking.append(pl.col("start") <= last)
+    asking += _touching(first, last)
     if told is not None:
         asking.append(pl.col("known") <= told)
     if strict:

@@ -24,7 +24,7 @@ from keruen.sections.common import (
     unreported,
     witnesses,
 )
-from keruen.sections.net import Net, capital, counted, moved, rewrites, sign_words, signed, times
+from keruen.sections.net import Net, capital, counted, distinct, moved, rewrites, sign_words, signed, times
 from keruen.wording import (
     Parts,
     Said,
@@ -87,7 +87,7 @@ def _spread(asked: Asked, net: Net) -> list[Parts]:
     gains = [r for r in rows if r["value"] > 0]
     losses = [r for r in rows if r["value"] < 0]
     ahead = [r for r in rows if r["status"] == "projection"]
-    if len({round(r["value"]) for r in rows}) > 1:
+    if distinct(rows) > 1:
         if len(ahead) == len(rows) - 1:
             among: Parts = [", all but the newest looking ahead,"]
         else:
@@ -104,7 +104,8 @@ def _spread(asked: Asked, net: Net) -> list[Parts]:
             else "."
         ]
     elif len(rows) > 1:
-        first += say("; all {n} editions print the same figure.", n=counted(rows))
+        same = "the same figure" if low["value"] == high["value"] else "the same figure, but for rounding"
+        first += say(f"; all {{n}} editions print {same}.", n=counted(rows))
     else:
         first += [", the only edition that tells these years."]
     out = [first]
@@ -151,7 +152,7 @@ def _short(asked: Asked, net: Net) -> Parts:
     low, high = min(rows, key=lambda r: r["value"]), max(rows, key=lambda r: r["value"])
     when: Parts = [Said(f"mid-{window[0].year}"), " to ", Said(f"mid-{window[1].year}")]
     name = Said(asked.name, "name")
-    if len({round(r["value"]) for r in rows}) < 2:
+    if distinct(rows) < 2:
         told = "the only edition at hand gives" if len(rows) == 1 else "all {n} editions give"
         return say(
             f"For {{when}} {told} {{value}} as net migration of {{name}}.",
@@ -200,7 +201,7 @@ def _rivals(section: Section, asked: Asked, net: Net) -> None:
             [number(told[-1]), " ", edition_of(told[-1]["release"])],
             [number(low), " ", edition_of(low["release"])],
             [number(high), " ", edition_of(high["release"])],
-            [made(len({round(r["value"]) for r in told}), "figures", told)],
+            [made(distinct(told), "figures", told)],
             [sign_words(told)],
         ]
         if other:

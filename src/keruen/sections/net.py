@@ -10,10 +10,13 @@ from typing import Any
 import polars as pl
 
 from keruen import copies
-from keruen.comparable import CALENDAR, HALF, sums
+from keruen.comparable import CALENDAR, sums, sums_of_other_years
 from keruen.disagreement import disagreement
 from keruen.sections.common import COUNTED, Asked, witnesses, year_rows
 from keruen.wording import Number, count, made, number
+
+ROUNDING = 5e-4
+"""A part of a figure: a smaller change is what rounding leaves, no revision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Net:
             & (pl.col("end") == window[1])
             & (pl.col("definition") == self.main)
             & pl.col("value").is_not_null()
-            & ~_other_years()
+            & ~sums_of_other_years()
         )
         found = witnesses(rows.sort("known", "release").iter_rows(named=True))
         first: dict[str, dict[str, Any]] = {}
@@ -48,7 +51,7 @@ class Net:
             & (pl.col("end") == window[1])
             & (pl.col("definition") != self.main)
             & pl.col("value").is_not_null()
-            & (_other_years() | pl.col("derived_from").is_null())
+            & (sums_of_other_years() | pl.col("derived_from").is_null())
         )
         told = witnesses(rows.sort("known", "release").iter_rows(named=True))
         return told + [s for s in self._balances(window) if s["release"] not in {r["release"] for r in told}]
@@ -80,10 +83,6 @@ class Net:
                     }
                 )
         return sorted(out, key=lambda r: r["release"])
-
-
-def _other_years() -> pl.Expr:
-    return (pl.col("convention").fill_null("").str.starts_with(CALENDAR)) & (pl.col("convention") != HALF)
 
 
 def net_of(asked: Asked) -> Net | None:
@@ -147,9 +146,29 @@ def times(n: int, rows: list[dict[str, Any]]) -> Number:
     return made(n, "times", rows, text=text)
 
 
+def differs(a: float, b: float) -> bool:
+    """Whether two figures differ by more than rounding leaves.
+
+    Editions print sums over age groups and sums of years, each part rounded: figures that were to be the same lie
+    some persons apart, however large they are.
+
+    Examples
+    --------
+    >>> differs(550_000, 550_001), differs(-300_000, -300_042.5), differs(80_000, 80_100), differs(0, 1)
+    (False, False, True, True)
+    """
+    return abs(b - a) > max(0.5, ROUNDING * max(abs(a), abs(b)))
+
+
 def rewrites(rows: list[dict[str, Any]]) -> int:
-    """How many editions changed the figure of the one before."""
-    return sum(abs(b["value"] - a["value"]) > 0.5 for a, b in pairwise(rows))
+    """How many editions changed the figure of the one before, by more than rounding leaves."""
+    return sum(differs(a["value"], b["value"]) for a, b in pairwise(rows))
+
+
+def distinct(rows: list[dict[str, Any]]) -> int:
+    """How many different figures there are, those that rounding sets apart counted once."""
+    values = sorted(r["value"] for r in rows)
+    return 1 + sum(differs(a, b) for a, b in pairwise(values))
 
 
 def sign_words(rows: list[dict[str, Any]]) -> str:

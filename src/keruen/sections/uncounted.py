@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import polars as pl
 
-from keruen import figures_labour
+from keruen import figures_labour, store
 from keruen.copies import wholes
 from keruen.errors import ModelError, NoEvidence
 from keruen.figures_labour import fan
@@ -16,6 +17,7 @@ from keruen.kept import kept, stamp
 from keruen.labour import Labour, by_year, probability
 from keruen.labour import labour as labour_of
 from keruen.labour_anchors import gather
+from keruen.labour_rules import told_figures
 from keruen.places import places
 from keruen.sections.common import (
     LABOUR,
@@ -32,8 +34,10 @@ from keruen.sections.common import (
     unreported,
     year_rows,
 )
+from keruen.vocabulary import measure as word
 from keruen.wording import (
     Number,
+    Part,
     Parts,
     Said,
     about,
@@ -42,7 +46,6 @@ from keruen.wording import (
     listed,
     made,
     number,
-    plural,
     quantity_of,
     reckoned,
     say,
@@ -68,8 +71,10 @@ def uncounted_section(asked: Asked) -> Section:
     else:
         sentence, sure = _reckoning(told, asked) if not asked.reported else ([], False)
         answers(told, sentence or _newest(asked, facts))
-        drawn(told, lambda: figures_labour.reported(facts, as_of=asked.as_of))
+        timeline = _timeline(asked, facts)
+        drawn(told, lambda: figures_labour.reported(pl.concat([facts, timeline]), as_of=asked.as_of))
         _facts(told, asked, facts)
+        _timeline_table(told, asked, timeline)
     other = _partners(told, asked)
     if other and (not told["answer"] or not sure):
         answers(told, other)
@@ -98,6 +103,7 @@ def _fit(asked: Asked) -> Labour:
 def _reckoning(told: Section, asked: Asked) -> tuple[Parts, bool]:
     """How many labour migrants, registered and not, where enough figures tie it; and whether they tie it closely."""
     facts = gather(asked.code, as_of=asked.as_of, strict=asked.strict)
+    facts = pl.concat([facts, _timeline(asked, facts)])
     try:
         found = _fit(asked)
     except NoEvidence:
@@ -215,6 +221,9 @@ def _facts(told: Section, asked: Asked, facts: pl.DataFrame) -> None:
         ("Ethnic return", [m for m in LABOUR if m.startswith("ethnic_return")]),
     )
     same = ("measure", "stream", "counterpart", "start", "end", "value", "low", "high", "definition")
+    every = store.evidence(asked.code, list(LABOUR), as_of=asked.as_of, strict=asked.strict)
+    shown_ids: set[str] = set()
+    captioned: set[str] = set()
     for caption, measures in groups:
         rows = main.filter(pl.col("measure").is_in(measures)).sort("end", "start", "known", "id", descending=True)
         if rows.is_empty():
@@ -233,26 +242,61 @@ def _facts(told: Section, asked: Asked, facts: pl.DataFrame) -> None:
             unit = "" if r["unit"] == "persons" else f" {r['unit']}"
             names = listed([[edition_of(k)] for k in alike.sort("known", "id")["release"].unique(maintain_order=True)])
             lines.append([_kind(r), [window_of(r["start"], r["end"])], [*quantity_of(r), unit], names])
-        left = rows.filter(~pl.col("id").is_in(list(told_ids))).to_dicts()
-        note: Parts = []
-        if left:
-            note = say(
-                f"{{n}} more {plural(len(left), 'figure')}: {{how}}.",
-                n=made(len(left), "figures", left),
-                how=Said(f"keruen evidence {asked.code} --measure {left[0]['measure']}", "code"),
-            )  # fmt: skip
+        shown_ids |= told_ids
+        captioned |= set(rows["measure"])
+        note = _beyond(asked, every, [m for m in measures if m in captioned], shown_ids)
         shows(told, table_of([caption], [["What"], ["When"], ["Figure"], ["Source"]], lines, note))
-    rest = facts.join(main, on="id", how="anti", maintain_order="left").to_dicts()
+    rest = _beyond(asked, every, [m for m in LABOUR if m not in captioned], shown_ids)
     if rest:
-        says(
-            told,
-            say(
-                f"{{n}} more {plural(len(rest), 'figure tells', 'figures tell')} parts by citizenship, region or "
-                "trade: {how}.",
-                n=made(len(rest), "figures", rest),
-                how=Said(f"keruen evidence {asked.code} --stream {rest[0]['stream']}", "code"),
-            ),
-        )  # fmt: skip
+        says(told, rest)
+
+
+def _beyond(asked: Asked, every: pl.DataFrame, measures: Sequence[str], shown: set[str]) -> Parts:
+    """How many rows the command prints for each measure beyond those shown, and the command."""
+    left = every.filter(~pl.col("id").is_in(list(shown)))
+    counts = [(m, left.filter(pl.col("measure") == m).to_dicts()) for m in measures]
+    told: list[Part | Parts] = [
+        [made(len(rows), "rows", rows), f" of {m}"] for m, rows in sorted(counts, key=lambda c: -len(c[1])) if rows
+    ]
+    if not told:
+        return []
+    words = [f"keruen evidence {asked.code} --measure NAME"]
+    words += [f"--as-of {asked.as_of}"] if asked.as_of else []
+    words += ["--strict"] if asked.strict else []
+    return say(
+        "Not shown, parts by citizenship, region or trade among them: {rows}. All of a measure: {how}.",
+        rows=listed(told), how=Said(" ".join(words), "code"),
+    )  # fmt: skip
+
+
+def _timeline(asked: Asked, facts: pl.DataFrame) -> pl.DataFrame:
+    """Totals that only the timeline of events tells, with the columns of an answer; statements on trial are none."""
+    rows = [
+        {"unit": word(f["measure"]).unit, "status": "press", "known_basis": "page", "own": False, "sex": "all",
+         "age": "all", **f, "definition": f["definition"] or ""}
+        for f in told_figures(asked.code, asked.as_of)
+        if not f["tested"] and (f["counterpart"] is None or f["counterpart"].startswith("_"))
+    ]  # fmt: skip
+    return pl.DataFrame([{c: r.get(c) for c in facts.columns} for r in rows], schema=facts.schema)
+
+
+def _timeline_table(told: Section, asked: Asked, timeline: pl.DataFrame) -> None:
+    """What only the timeline tells: drawn above, no row of the evidence."""
+    if timeline.is_empty():
+        return
+    lines: list[list[Parts]] = []
+    for r in timeline.sort("end", "start", "id", descending=True).iter_rows(named=True):
+        unit = "" if r["unit"] == "persons" else f" {r['unit']}"
+        read = quantity_of(r | {"status": ""})  # read from the words of an event: no claim has it as its value
+        lines.append([
+            _kind(r), [window_of(r["start"], r["end"])], [*read, unit],
+            [Said(r["source"], "note", r["release"])],
+        ])  # fmt: skip
+    note: Parts = ["Told by the text of an event: drawn with the other figures, but no rows of the evidence."]
+    if not asked.reported:
+        note.append(" The account of labour migrants draws permits of a part of a year at their yearly rate.")
+    caption: Parts = ["Figures that the timeline of events alone tells"]
+    shows(told, table_of(caption, [["What"], ["When"], ["Figure"], ["Source"]], lines, note))
 
 
 # ---------------------------------------------------------------- the other end

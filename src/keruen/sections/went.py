@@ -176,24 +176,39 @@ def _registered(section: Section, asked: Asked, net: Net | None) -> None:
     yearly = year_rows(totals(flows)).filter(
         pl.col("status").is_in([*COUNTED, "estimate", "press", "survey"]) & pl.col("copy_of").is_null()
     )
+    foreign, parts = _by_citizenship(flows)
     if yearly.is_empty():
-        says(section, unreported("yearly totals of arrivals and departures", asked))
+        kinds = (("arrivals of foreign citizens alone", foreign), ("arrivals by citizenship", parts))
+        instead: list[Part | Parts] = [words for words, rows in kinds if len(rows)]
+        nobody = unreported("yearly totals of all arrivals and of all departures", asked)
+        says(section, [*nobody, " Reported instead: ", *listed(instead), "."] if instead else nobody)
     else:
         _register_table(section, asked, net, yearly)
-    _foreigners(section, asked, flows)
+    _foreigners(section, asked, foreign, parts)
 
 
-def _foreigners(section: Section, asked: Asked, flows: pl.DataFrame) -> None:
-    """Arrivals of foreign citizens alone: a part of the arrivals, never set beside them as a rival."""
-    name = Said(asked.name, "name")
+def _by_citizenship(flows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Yearly arrivals of all foreign citizens, and of the citizens of each place."""
     told = year_rows(
         flows.filter((pl.col("measure") == "immigration") & pl.col("value").is_not_null() & pl.col("copy_of").is_null())
     )
-    whole = told.filter(pl.col("counterpart").is_null() & (pl.col("group") == "citizenship=foreign"))
-    if len(whole):
+    foreign = told.filter(pl.col("counterpart").is_null() & (pl.col("group") == "citizenship=foreign"))
+    parts = told.filter(
+        (pl.col("basis") == "citizenship")
+        & (pl.col("group") == "all")
+        & pl.col("counterpart").is_not_null()
+        & ~pl.col("counterpart").str.starts_with("_")
+    )
+    return foreign, parts
+
+
+def _foreigners(section: Section, asked: Asked, foreign: pl.DataFrame, parts: pl.DataFrame) -> None:
+    """Arrivals of foreign citizens alone: a part of the arrivals, never set beside them as a rival."""
+    name = Said(asked.name, "name")
+    if len(foreign):
         lines: list[list[Parts]] = [
             [[Said(str(r["start"].year))], [number(r)], source_cell(r)]
-            for r in whole.sort("start", "known", descending=True).head(YEARS_SHOWN).iter_rows(named=True)
+            for r in foreign.sort("start", "known", descending=True).head(YEARS_SHOWN).iter_rows(named=True)
         ]
         shows(
             section,
@@ -203,12 +218,6 @@ def _foreigners(section: Section, asked: Asked, flows: pl.DataFrame) -> None:
                 lines,
             ),
         )
-    parts = told.filter(
-        (pl.col("basis") == "citizenship")
-        & (pl.col("group") == "all")
-        & pl.col("counterpart").is_not_null()
-        & ~pl.col("counterpart").str.starts_with("_")
-    )
     if len(parts):
         at: date = parts["start"].max()  # type: ignore[assignment]
         top = parts.filter(pl.col("start") == at).sort("value", "counterpart", descending=[True, False])
@@ -362,19 +371,16 @@ def _corridor_table(
 
 
 def _contradiction(shown: list[dict[str, Any]], end: str, words: str) -> Parts | None:
-    """The corridor whose newest two editions lie farthest apart."""
-    families = [copies.family_of(r["release"]) for r in shown]
-    leading = max(sorted(set(families)), key=families.count, default="")
-    shown = [r for r in shown if copies.family_of(r["release"]) == leading]
+    """The corridor that the editions shown tell most differently; the figure beside it names the same."""
     pairs = []
-    for code in {r[end] for r in shown}:
+    for code in dict.fromkeys(r[end] for r in shown):
         told = sorted((r for r in shown if r[end] == code), key=lambda r: r["known"])
         if len(told) > 1:
             low, high = min(told, key=lambda r: r["value"]), max(told, key=lambda r: r["value"])
             pairs.append((high["value"] - low["value"], code, low, high))
     if not pairs:
         return None
-    gap, code, low, high = max(pairs, key=lambda p: (p[0], p[1]))
+    gap, code, low, high = max(pairs, key=lambda p: p[0])
     if gap < 0.5:
         return ["Where two editions tell a corridor shown here, they agree."]
     return say(
@@ -461,7 +467,7 @@ def _living(section: Section, asked: Asked) -> None:
         if contradiction:
             says(section, contradiction)
         heading = f"{title.format(asked.name)}: {told_day(at)}, by edition"
-        wide = pairs.filter(pl.col("release").is_in([r["release"] for r in shown]))
+        wide = pairs.filter(pl.col("id").is_in([r["id"] for r in shown]))
         short = "birthplaces" if end == "counterpart" else "destinations"
 
         def draw(

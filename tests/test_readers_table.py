@@ -493,6 +493,42 @@ def test_excel__errors_are_no_empty_cells(tmp_path):
     ]
 
 
+SHARES = [["measure", "place", "year", "value", "low", "high", "level", "source"],
+          ["remittances_share_gdp", "TJK", 2017, 0.269, 0.25, 0.3, 0.8, "Book"],
+          ["births", "TJK", 2017, 0.269, None, None, None, "Book"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", ["0%", "0.00%", "0.0%", "#,##0.0 %;[Red]-0.0%"])
+def test_excel__what_is_shown_as_a_percentage_is_read_as_shown(tmp_path, code):
+    path = workbook(tmp_path, SHARES[:2])
+    book = openpyxl.load_workbook(path)
+    for cell in ("D2", "E2", "F2", "G2"):
+        book.active[cell].number_format = code
+    book.save(path)
+    told = load(path)
+    assert told.claims.select("value", "low", "high", "level").row(0) == (26.9, 25.0, 30.0, 0.8)
+    assert told.notes == ("3 cells that Excel shows with a percent sign were read as shown: 0.269 as 26.9 percent.",)
+
+
+def test_excel__a_percent_sign_that_is_only_a_letter_changes_nothing(tmp_path):
+    path = workbook(tmp_path, SHARES[:2])
+    book = openpyxl.load_workbook(path)
+    book.active["D2"].number_format = '0.0"%"'
+    book.active["E2"].number_format = r"0.0\%"
+    book.save(path)
+    told = load(path)
+    assert told.claims.select("value", "low").row(0) == (0.269, 0.25)
+    assert told.notes == ()
+
+
+def test_excel__a_percentage_of_what_is_no_share_is_a_fault(tmp_path):
+    path = workbook(tmp_path, [SHARES[0], SHARES[2]])
+    book = openpyxl.load_workbook(path)
+    book.active["D2"].number_format = "0.0%"
+    book.save(path)
+    assert "the cell shows 26.9%, and births is told in persons; format the cell as a number" in faults(path)[0]
+
+
 def test_excel__a_result_of_0_that_nobody_computed_is_a_fault(tmp_path):
     with xlsxwriter.Workbook(tmp_path / "mine.xlsx") as book:
         sheet = book.add_worksheet()

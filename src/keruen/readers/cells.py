@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from keruen.readers.opening import Grid, empty
+from keruen.readers.workbook import Percent
 from keruen.vocabulary import measures
 
 
@@ -153,6 +154,32 @@ def _unit(said: str, unit: str) -> tuple[int, str | None] | None:
     told = rest if local else ("" if factor > 1 and rest == "" else unit)
     printed = f"{_NAMES[factor]} {told}".strip() if factor > 1 else (told if local else None)
     return factor, printed
+
+
+def percents(
+    grid: Grid, columns: dict[str, list[Any]], measure: Sequence[str | None], number: dict[str, list[float | None]]
+) -> None:
+    """Read what Excel shows as a percentage as it is shown, where percent are counted; refuse it elsewhere."""
+    known, first, taken = measures(), "", 0
+    for column in ("value", "low", "high"):
+        for at, (line, cell) in enumerate(zip(grid.lines, columns.get(column, ()), strict=False)):
+            name = measure[at]
+            if not isinstance(cell, Percent) or name not in known:
+                continue
+            shown = float(Decimal(repr(float(cell))) * 100)
+            if known[name].unit == "percent":
+                number[column][at] = shown
+                first, taken = first or f"{float(cell):g} as {shown:g}", taken + 1
+            elif known[name].unit != "ratio":
+                grid.tell(
+                    line, column, f"the cell shows {shown:g}%, and {name} is told in {known[name].unit}; "
+                    "format the cell as a number"
+                )  # fmt: skip
+    if taken:
+        grid.notes.append(
+            f"{taken} cell{'s' * (taken > 1)} that Excel shows with a percent sign {'were' if taken > 1 else 'was'} "
+            f"read as shown: {first} percent."
+        )
 
 
 def units(

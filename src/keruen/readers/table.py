@@ -19,7 +19,7 @@ from keruen.contract import SCHEMA, SUGGESTED, claims, faults
 from keruen.errors import BadDate, FaultyTable, UnknownPlace, UnreadableSource
 from keruen.places import code_of, place
 from keruen.provenance import Release, day, precision
-from keruen.readers.cells import numbers, spans, texts, units
+from keruen.readers.cells import numbers, percents, spans, texts, units
 from keruen.readers.opening import Grid, opened
 from keruen.readers.template import COLUMNS, INSTEAD
 
@@ -119,6 +119,7 @@ def _checked(grid: Grid, said: dict[str, str], decimal: str | None) -> Table:
     number = {c: numbers(grid, c, columns.get(c), decimal) for c in NUMBERS}
     start, end = spans(grid, columns, text["measure"])
     codes = {c: _codes(grid, c, text[c]) for c in ("place", "counterpart")}
+    percents(grid, columns, text["measure"], number)
     printed, number = units(grid, text, number)
     keys, cards = _cards(grid, text)
     today = date.today()

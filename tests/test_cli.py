@@ -295,10 +295,15 @@ def test_commands__end_quietly_when_the_reader_goes_away(home):
     assert told.stderr == ""
 
 
-def test_template__is_itself_valid(run, tmp_path):
+def test_template__is_valid_once_its_rows_are_replaced(run, tmp_path):
     code, out, _ = run("template", "evidence")
     assert code == 0
     path = tmp_path / "mine.csv"
+    path.write_text(out, "utf-8")
+    code, _, said = run("add", str(path))
+    assert (code, said.count("replace this row by a figure of yours")) == (2, 1)
+    assert "1 more rows like it" in said
+    out = out.replace("Example yearbook (invented; replace this row)", "Yearbook").replace("Example office", "Office")
     path.write_text(out, "utf-8")
     assert run("add", str(path))[0] == 0
     again = run("add", str(path), "--json")

@@ -62,11 +62,30 @@ def test_template__explains_every_column_and_its_rows_are_valid(home, tmp_path):
     ]  # fmt: skip
     assert claims["counterpart"].to_list() == [None, "UZB"]
     assert claims["end"].to_list() == [date(2018, 1, 1), date(2018, 1, 1)]
-    assert add(table(tmp_path, text)).added == 2
+    with pytest.raises(FaultyTable) as error:
+        add(table(tmp_path, text))
+    assert ["replace this row" in f for f in error.value.faults] == [True, True]
+    assert not (home / "store").exists()
+    assert add(table(tmp_path, filled_in(text))).added == 2
+
+
+def filled_in(text: str) -> str:
+    """A template whose rows are no longer the invented ones."""
+    return text.replace("Example yearbook (invented; replace this row)", "Yearbook").replace("Example office", "Office")
+
+
+@pytest.mark.parametrize("left", ["Example yearbook (invented; replace this row)", "Example office"])
+def test_template__a_row_that_is_still_invented_in_part_is_refused(home, tmp_path, left):
+    text = template() if left.endswith(")") else template().replace("Example yearbook (invented", "Yearbook (mine")
+    with pytest.raises(FaultyTable) as error:
+        add(table(tmp_path, text))
+    assert [left in f for f in error.value.faults] == [True, True]
+    with pytest.raises(FaultyTable, match="replace this row"):
+        add(read(table(tmp_path, text)))
 
 
 def test_read__its_result_may_be_added(home, tmp_path):
-    path = table(tmp_path, template())
+    path = table(tmp_path, filled_in(template()))
     claims = read(path)
     assert claims.columns == [*SCHEMA, "source", "publisher", "url", "licence", "released"]
     assert add(claims).added == 2

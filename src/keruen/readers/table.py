@@ -21,7 +21,7 @@ from keruen.places import code_of, place
 from keruen.provenance import Release, day, precision
 from keruen.readers.cells import numbers, percents, spans, texts, units
 from keruen.readers.opening import Grid, opened
-from keruen.readers.template import COLUMNS, INSTEAD
+from keruen.readers.template import COLUMNS, EXAMPLE, INSTEAD
 
 REQUIRED = ("measure", "place", "source")
 NUMBERS = ("value", "low", "high", "level")
@@ -97,25 +97,30 @@ def read(
     )
 
 
-def load(table: Any, *, decimal: str | None = None, **said: str | date | None) -> Table:
-    """As :func:`read`, with the cards of the releases, the lines, and what to tell the user."""
+def load(table: Any, *, decimal: str | None = None, examples: bool = True, **said: str | date | None) -> Table:
+    """As :func:`read`, with the cards of the releases, the lines, and what to tell the user.
+
+    Without `examples` the invented rows of the template are faults.
+    """
     if decimal not in (None, ".", ","):
         raise UnreadableSource(f"The decimal mark is '.' or ',', not {decimal!r}.")
     grid = opened(table)
     if set(SCHEMA) <= set(grid.names):
-        return _again(grid)
-    return _checked(grid, {k: str(v) for k, v in said.items() if v is not None}, decimal)
+        return _again(grid, examples)
+    return _checked(grid, {k: str(v) for k, v in said.items() if v is not None}, decimal, examples)
 
 
 # ---------------------------------------------------------------- from cells to claims
 
 
-def _checked(grid: Grid, said: dict[str, str], decimal: str | None) -> Table:
+def _checked(grid: Grid, said: dict[str, str], decimal: str | None, examples: bool) -> Table:
     columns = _columns(grid, said)
     rows = len(grid.lines)
     text = {c: texts(grid, c, columns.get(c)) for c in TEXTS}
     for name, value in said.items():
         text[name] = [value if t is None else t for t in text[name]]
+    if not examples:
+        _replaced(grid, text)
     number = {c: numbers(grid, c, columns.get(c), decimal) for c in NUMBERS}
     start, end = spans(grid, columns, text["measure"])
     codes = {c: _codes(grid, c, text[c]) for c in ("place", "counterpart")}
@@ -162,6 +167,18 @@ def _checked(grid: Grid, said: dict[str, str], decimal: str | None) -> Table:
         grid.word,
         tuple(grid.notes),
     )
+
+
+def _replaced(grid: Grid, text: dict[str, list[str | None]]) -> None:
+    """Rows that still name the invented source or publisher of the template are faults: nobody reported them."""
+    invented = {c: {row[c] for row in EXAMPLE} for c in ("source", "publisher")}
+    for at, line in enumerate(grid.lines):
+        column = next((c for c, some in invented.items() if text[c][at] in some), None)
+        if column is not None:
+            said = text[column][at]
+            grid.tell(
+                line, column, f"{said!r} is the template's invented example; replace this row by a figure of yours"
+            )
 
 
 def _raise(grid: Grid) -> None:
@@ -317,7 +334,7 @@ def _said_date(card: Release) -> str | None:
     return card.released.isoformat()[: {"day": 10, "month": 7, "year": 4}[card.precision]]
 
 
-def _again(grid: Grid) -> Table:
+def _again(grid: Grid, examples: bool) -> Table:
     """A table that :func:`read` has made already."""
     frame = dict(zip(grid.names, grid.columns, strict=True))
     foreign = set(frame) - set(SCHEMA) - set(CARD)
@@ -330,7 +347,10 @@ def _again(grid: Grid) -> Table:
         )
     _raise(grid)
     table = pl.DataFrame({c: pl.Series(frame[c], dtype=t) for c, t in SCHEMA.items()})
-    keys, cards = _cards(grid, {c: texts(grid, c, frame[c]) for c in CARD})
+    text = {c: texts(grid, c, frame[c]) for c in CARD}
+    if not examples:
+        _replaced(grid, text)
+    keys, cards = _cards(grid, text)
     for line, said, key in zip(grid.lines, frame["release"], keys, strict=True):
         if said != key:
             grid.tell(

@@ -119,8 +119,9 @@ def _first(path: Path, z: zipfile.ZipFile) -> Sheet:
             for row, column, said in marks.errors:
                 rows[row][column] = said
             for row, column in marks.percents:
-                if isinstance(rows[row][column], float):
-                    rows[row][column] = Percent(rows[row][column])
+                number = rows[row][column]
+                if isinstance(number, int | float) and not isinstance(number, bool):
+                    rows[row][column] = Percent(number)
             if any(str(cell).strip() for row in rows for cell in row):
                 found.append((title, [] if found else rows, marks))
     if not found:

@@ -1,6 +1,8 @@
 """The commands as a user types them: JSON alone on standard output, errors without a traceback, exit code 2."""
 
+import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -317,6 +319,56 @@ def test_help__every_command_has_an_example(run):
 
     for name, command in get_command(app).commands.items():
         assert f"`keruen {name}" in (command.help or ""), f"keruen {name} has no example"
+
+
+@pytest.mark.packaged
+def test_help__the_example_of_trace_is_an_id_that_evidence_prints(run):
+    from typer.main import get_command
+
+    from keruen.cli.common import app
+
+    said = re.search(r"`keruen trace (\S+)`", get_command(app).commands["trace"].help)
+    code, out, _ = run("trace", said[1], "--json")
+    assert (code, json.loads(out)["rows"][0]["id"]) == (0, said[1])
+    for more in ((), ("--ids",)):
+        code, out, _ = run("evidence", "KAZ", "-m", "net_migration", "--release", said[1].split(":")[0], *more)
+        assert said[1] in out
+        assert out.splitlines()[0].split()[0 if more else -1] == "id"
+
+
+def in_a_window(columns: int, *words: str) -> str:
+    """What a command prints in a window of so many columns, without its colours."""
+    import pty
+    import struct
+    import termios
+    from fcntl import ioctl
+
+    parent, child = pty.openpty()
+    ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    env = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")} | {"TERM": "xterm"}
+    with subprocess.Popen([sys.executable, "-m", "keruen", *words], stdout=child, stdin=child, env=env) as process:
+        os.close(child)
+        said = b""
+        with contextlib.suppress(OSError):  # the end of a window is an error on Linux
+            while piece := os.read(parent, 65_536):
+                said += piece
+    os.close(parent)
+    assert process.returncode == 0
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said.decode()).replace("\r\n", "\n")
+
+
+@pytest.mark.packaged
+@pytest.mark.parametrize("columns", [40, 80, 120, 250])
+def test_window__splits_no_number_and_no_day_and_says_what_has_no_room(home, columns):
+    asked = ("evidence", "KAZ", "--measure", "net_migration", "--from", "2010-07-01", "--to", "2010-07-01")
+    said = in_a_window(columns, *asked)
+    rows = [line for line in said.splitlines() if "2010-07-01" in line]
+    assert len(rows) == 12
+    assert all(len(line) <= columns for line in said.splitlines())
+    if columns > 40:
+        assert [line for line in rows if re.search(r"2010-07-01 +2015-07-01 +159,807 .*un-wpp-2019", line)]
+    assert ("No room for" in said) == (columns < 250)
+    assert ("--json" in said) == (columns < 250)
 
 
 def test_version__names_package_and_snapshot(run):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keruen.cli.common import AsJson, AsOf, Force, Out, app, command_line, say_json, show_table
+from keruen.cli.common import AsJson, AsOf, Force, Out, app, command_line, say_json
 from keruen.errors import ConceptError
 
 
@@ -38,6 +38,7 @@ def audit(
     from keruen.audit import plain, table
     from keruen.audit_page import page
     from keruen.cli.common import plain as jsonable
+    from keruen.cli.screen import show_table
     from keruen.statement_sets import template
 
     if name == "template":
@@ -54,7 +55,7 @@ def audit(
         workers=os.cpu_count() or 1,
     )  # fmt: skip
     if wanted is None:
-        show_table(table(found))
+        show_table(table(found), ways="--json or --out FILE")
     elif wanted == "json" and out is None:
         say_json(plain(found))
     else:

@@ -162,6 +162,7 @@ def give(
 ) -> None:
     """Hand a table over as the user asked: to a file, as JSON, as bytes of a format, or printed."""
     from keruen import export
+    from keruen.cli.screen import show_table
 
     refuse(as_json=as_json, format=format, out=out, force=force)
     meta = {"command": command_line()}
@@ -180,29 +181,3 @@ def give(
         sys.stdout.buffer.write(export.table(frame, format, meta=meta, units=units))
     else:
         show_table(frame.select(c for c in show if c in frame.columns))
-
-
-def show_table(frame: pl.DataFrame, most: int = 200) -> None:
-    """A table for the eye; whole numbers with thousands separators, nothing where nobody said anything."""
-    from rich.console import Console
-    from rich.table import Table
-
-    def cell(value: Any) -> str:
-        if value is None:
-            return ""
-        if isinstance(value, bool):
-            return "yes" if value else "no"
-        if isinstance(value, float):
-            return f"{value:,.0f}" if value.is_integer() or abs(value) >= 1000 else f"{value:,.3g}"
-        return str(value)
-
-    width = None if sys.stdout.isatty() else 200
-    console = Console(width=width, highlight=False, soft_wrap=False)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name, dtype in frame.schema.items():
-        table.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
-    for row in frame.head(most).iter_rows():
-        table.add_row(*(cell(v) for v in row))
-    console.print(table)
-    if len(frame) > most:
-        console.print(f"… {len(frame) - most} more rows; take them all with --format csv, --json or --out FILE.")

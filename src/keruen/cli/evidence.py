@@ -34,6 +34,9 @@ def evidence(
     stream: Stream = None,
     sex: Annotated[str | None, typer.Option(help="all, male or female.")] = None,
     release: Annotated[str | None, typer.Option(help="One edition; see `keruen sources`.")] = None,
+    ids: Annotated[
+        bool, typer.Option("--ids", help="Print the id of every row first, else last where there is room.")
+    ] = False,
     since: Since = None,
     until: Until = None,
     as_of: AsOf = None,
@@ -61,6 +64,10 @@ def evidence(
         "definition", "release", "known", "known_basis", "source", "locator", "id", "age", "basis", "flag", "group",
         "level", "text", "printed", "printed_unit", "note", "copy_of", "derived_from", "convention", "own",
     ]  # fmt: skip
+    shown = [
+        "measure", "stream", "counterpart", "sex", "group", "start", "end", "value", "low", "high", "unit", "release",
+        "known", "status", "copy_of",
+    ]  # fmt: skip
     told = None
     if as_json and out is None:
         told = {
@@ -71,10 +78,7 @@ def evidence(
         }
     give(
         rows,
-        show=[
-            "measure", "stream", "counterpart", "sex", "group", "start", "end", "value", "low", "high", "unit",
-            "status", "release", "known", "copy_of",
-        ],
+        show=["id", *shown] if ids else [*shown, "id"],
         told=told, as_json=as_json, format=format, out=out, force=force,
     )  # fmt: skip
 
@@ -184,7 +188,7 @@ def compare(
     """
     import polars as pl
 
-    from keruen.cli.common import show_table
+    from keruen.cli.screen import show_table
     from keruen.compare import compare, side_by_side
     from keruen.provenance import day
 
@@ -233,7 +237,7 @@ def corridor(
 @app.command()
 def trace(
     ids: Annotated[
-        list[str], typer.Argument(help="Ids of claims, as `keruen evidence --json` prints them.", show_default=False)
+        list[str], typer.Argument(help="Ids of claims, as `keruen evidence --ids` prints them.", show_default=False)
     ],
     as_json: AsJson = False,
     format: Format = None,
@@ -242,7 +246,9 @@ def trace(
 ) -> None:
     """The rows behind a number, and a sentence to cite for each.
 
-    `keruen trace un-wpp-2017:7cbd3f0cb4d9b2c1`
+    `keruen evidence KAZ --measure net_migration --ids`
+
+    `keruen trace un-wpp-2017:77f3cc6f0257f1ad`
     """
     from keruen.trace import trace as rows_behind
 

@@ -17,7 +17,7 @@ import polars as pl
 
 from keruen.contract import SCHEMA, SUGGESTED, claims, faults
 from keruen.errors import BadDate, FaultyTable, UnknownPlace, UnreadableSource
-from keruen.places import code_of, place
+from keruen.places import code_meant, place
 from keruen.provenance import Release, day, precision
 from keruen.readers.cells import numbers, percents, spans, texts, units
 from keruen.readers.opening import Grid, opened
@@ -27,6 +27,7 @@ REQUIRED = ("measure", "place", "source")
 NUMBERS = ("value", "low", "high", "level")
 DAYS = ("start", "end", "date")
 _TIMES = {"start", "year", "date"}
+_YEARS = re.compile(r"((?:1[89]|2[01])\d\d)(?:\.0|\s*г\.?|\s*год|\s*ж\.?)?")
 _FIGURES = {"value", "low", "high", "text", "retracts"}
 CARD = ("source", "publisher", "url", "licence", "released")
 TEXTS = [c for c in COLUMNS if c not in (*NUMBERS, *DAYS)]
@@ -203,7 +204,17 @@ def _columns(grid: Grid, said: dict[str, str]) -> dict[str, list[Any]]:
     """Columns by name; names that the template does not know, or that stand twice, are faults."""
     known = [*COLUMNS, *INSTEAD]
     found: dict[str, list[Any]] = {}
+    years = [m[1] for name in grid.names if (m := _YEARS.fullmatch(name))]
+    wide = len(years) > 1
+    if wide:
+        grid.tell(
+            grid.header, years[0], f"the columns {years[0]} to {years[-1]} are years; one row is one number: make "
+            "a row of every year, with the columns year and value (Excel: Data, From Table, Unpivot Columns; polars: "
+            "frame.unpivot(index=…, variable_name='year', value_name='value'))"
+        )  # fmt: skip
     for at, name in enumerate(grid.names):
+        if wide and _YEARS.fullmatch(name):
+            continue
         if not name:
             if any(c is not None and str(c).strip() for c in grid.columns[at]):
                 grid.tell(grid.header, str(at + 1), "the column has no name; name it, or empty it")
@@ -219,9 +230,9 @@ def _columns(grid: Grid, said: dict[str, str]) -> dict[str, list[Any]]:
         if name not in found and name not in said:
             also = f"; or say it for all rows with {name}=" if name != "place" else ""
             grid.tell(grid.header, name, f"the column {name!r} is missing: {COLUMNS[name]}{also}")
-    if not _TIMES & set(found):
+    if not _TIMES & set(found) and not wide:
         grid.tell(grid.header, "start", "no column tells the time: give start and end, or year, or date")
-    if not _FIGURES & set(found):
+    if not _FIGURES & set(found) and not wide:
         grid.tell(grid.header, "value", "no column tells a figure: give value (or low, high, text)")
     return found
 
@@ -230,7 +241,7 @@ def _columns(grid: Grid, said: dict[str, str]) -> dict[str, list[Any]]:
 
 
 def _codes(grid: Grid, name: str, said: list[str | None]) -> list[str | None]:
-    codes = {text: code_of(text) for text in dict.fromkeys(said) if text is not None}
+    codes = {text: code_meant(text) for text in dict.fromkeys(said) if text is not None}
     unknown = [text for text, code in codes.items() if code is None]
     wrong = {text: f"No place is called {text!r}. All: keruen places." for text in unknown}
     for text in unknown[:SUGGESTED]:  # to look for what was meant takes some hundredths of a second a name

@@ -181,6 +181,34 @@ def test_errors__name_the_remedy_and_end_with_2(run, words, said):
     assert "Traceback" not in err
 
 
+@pytest.mark.packaged
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("corridor", "KAZ", "TON"), "Neither did Kazakhstan report who left for Tonga, nor Tonga who came from there."),
+        (("corridor", "KAZ", "Казахстан"), "Kazakhstan was named twice"),
+        (("evidence", "Soviet Union", "-m", "stock"), "Nobody reported stock of Soviet Union. Reported are "),
+        (("evidence", "KAZ", "-m", "net_migration", "--from", "3000"), "rows of net_migration, of 1950-01-01 to "),
+        (("evidence", "KAZ", "-m", "net_migration", "--from", "3000", "--strict"), "none fits --from 3000 --strict."),
+        (("measures", "zzz"), "No measure's name or meaning holds 'zzz'. All: keruen measures"),
+        (("events", "TON"), "Nobody reported what was asked for."),
+    ],
+)  # fmt: skip
+def test_no_rows__are_told_in_one_line_with_what_there_is(run, words, said):
+    for more in ((), ("--json",), ("--format", "csv")):
+        code, _, err = run(*words, *more)
+        assert code == 0
+        assert err.startswith("No rows. ")
+        assert said in err
+        assert err.count("\n") == 1
+
+
+def test_evidence__of_a_name_of_two_places_is_refused(run):
+    code, out, err = run("evidence", "Congo", "-m", "population")
+    assert (code, out) == (2, "")
+    assert "DR Congo (COD) or Congo (COG)" in err
+
+
 def commands(group) -> dict:
     """Every command by the words that call it."""
     found = {}

@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -159,13 +159,19 @@ def give(
     out: Path | None = None,
     force: bool = False,
     units: dict[str, str] | None = None,
+    nothing: str | Callable[[], str] = "Nobody reported what was asked for.",
 ) -> None:
-    """Hand a table over as the user asked: to a file, as JSON, as bytes of a format, or printed."""
+    """Hand a table over as the user asked: to a file, as JSON, as bytes of a format, or printed.
+
+    Where it has no row, `nothing` says why on standard error.
+    """
     from keruen import export
     from keruen.cli.screen import show_table
 
     refuse(as_json=as_json, format=format, out=out, force=force)
     meta = {"command": command_line()}
+    if frame.is_empty():
+        print(f"No rows. {nothing if isinstance(nothing, str) else nothing()}", file=sys.stderr)
     if out is not None and told is not None and as_json:
         text = json.dumps(plain(told | {"command": meta["command"]}), ensure_ascii=False, indent=1)
         export.write_text(text + "\n", out, force=force)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +24,9 @@ from keruen.cli.common import (
     give,
 )
 from keruen.errors import VocabularyError
+
+if TYPE_CHECKING:
+    from keruen.places import Place as PlaceCard
 
 
 @app.command()
@@ -76,11 +79,39 @@ def evidence(
             "as_of": as_of,
             "observations": rows.select(fields).to_dicts(),
         }
+    typed = {
+        "--counterpart": counterpart, "--stream": stream, "--sex": sex, "--release": release, "--from": since,
+        "--to": until, "--as-of": as_of, "--strict": strict or None,
+    }  # fmt: skip
     give(
         rows,
         show=["id", *shown] if ids else [*shown, "id"],
         told=told, as_json=as_json, format=format, out=out, force=force,
+        nothing=lambda: _none_of(place, measure, {k: v for k, v in typed.items() if v is not None}),
     )  # fmt: skip
+
+
+def _none_of(place: str, measure: str | None, typed: dict[str, Any]) -> str:
+    """Why no claim answers, and what there is."""
+    import polars as pl
+
+    from keruen import store
+    from keruen.places import place as one
+
+    named = one(place)
+    every = store.evidence(place, columns=["measure", "start", "end", "known"])
+    told = every if measure is None else every.filter(pl.col("measure") == measure)
+    after = f" What became of it: {', '.join(named.successors)}." if named.successors else ""
+    if every.is_empty():
+        return f"No figure is told of {named.name} ({named.code}).{after}"
+    if told.is_empty():
+        some = every["measure"].unique().sort().to_list()
+        more = f" and {len(some) - 8} more" if len(some) > 8 else ""
+        return f"Nobody reported {measure} of {named.name}. Reported are {', '.join(some[:8])}{more}.{after}"
+    first, last, known = told.select(pl.min("start"), pl.max("end"), pl.min("known")).row(0)
+    fits = " ".join(flag if said is True else f"{flag} {said}" for flag, said in typed.items())
+    rows = f"{len(told):,} row{'s' * (len(told) > 1)}{f' of {measure}' if measure else ''}"
+    return f"{named.name} has {rows}, of {first} to {last}, known since {known}; none fits {fits}."
 
 
 @app.command()
@@ -123,6 +154,7 @@ def disagree(
             "sign_flips",
         ],
         told=told, as_json=as_json, format=format, out=out, force=force,
+        nothing=f"No period has two rival claims. All claims: keruen evidence {one(place).code} --measure {measure}",
     )  # fmt: skip
 
 
@@ -226,12 +258,24 @@ def corridor(
     `keruen corridor KAZ RUS`
     """
     from keruen.double_entry import double_entry
+    from keruen.places import place as one
 
     rows = double_entry(origin, destination, as_of=as_of, strict=strict)
     give(
         rows, show=["start", "end", "sent", "received", "ratio", "definition_sent", "definition_received"],
         as_json=as_json, format=format, out=out, force=force, units=dict.fromkeys(("sent", "received"), "persons"),
+        nothing=_no_corridor(one(origin), one(destination)),
     )  # fmt: skip
+
+
+def _no_corridor(origin: PlaceCard, destination: PlaceCard) -> str:
+    if origin == destination:
+        return f"{origin.name} was named twice: a corridor lies between two places."
+    return (
+        f"Neither did {origin.name} report who left for {destination.name}, nor {destination.name} who came from "
+        f"there. What each reports: keruen evidence {origin.code} --measure emigration; "
+        f"keruen evidence {destination.code} --measure immigration."
+    )
 
 
 @app.command()

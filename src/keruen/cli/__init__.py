@@ -51,8 +51,17 @@ def thrifty() -> None:
         tell(-1, 1_000_000)  # M_TRIM_THRESHOLD
 
 
+def _in_utf8() -> None:
+    """Begin anew where Python took the locale C by its word: names, files and what is printed are then UTF-8."""
+    typed = getattr(sys, "orig_argv", [])
+    from_a_shell = sys.argv[1:] == typed[len(typed) - len(sys.argv) + 1 :]  # not where main() is called by a program
+    if sys.getfilesystemencoding() == "ascii" and not sys.flags.utf8_mode and from_a_shell:
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *typed[1:]])
+
+
 def main() -> None:
     """Run the command line: an expected fault is one message on standard error and exit code 2, never a traceback."""
+    _in_utf8()
     if sys.argv[1:2] != ["compile"]:  # which frees and takes again the same gigabyte for a minute
         thrifty()
     interruption = _Interruption()

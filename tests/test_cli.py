@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import typing
 from datetime import date
 from pathlib import Path
 
@@ -207,6 +208,57 @@ def test_evidence__of_a_name_of_two_places_is_refused(run):
     code, out, err = run("evidence", "Congo", "-m", "population")
     assert (code, out) == (2, "")
     assert "DR Congo (COD) or Congo (COG)" in err
+
+
+@pytest.mark.parametrize("words", [("places", "--find", "Казахстан"), ("places", "--find", "Қазақстан", "--json")])
+def test_locale__c_reads_and_prints_names_in_utf8(home, words):
+    env = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, "-m", "keruen", *words], env=env, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "Казахстан" in done.stdout.decode()
+
+
+def test_locale__c_opens_files_by_any_name(home, tmp_path):
+    path = tmp_path / "таблица.csv"
+    path.write_text("measure,place,year,value,source\nbirths,Казахстан,2017,5,Книга\n", "utf-8")
+    env = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, "-m", "keruen", "add", path], env=env, capture_output=True, check=False)
+    assert "таблица.csv: 1 rows added" in done.stdout.decode(), done.stderr
+
+
+def test_numbers_of_options__that_are_whole_have_a_least():
+    for command in app.registered_commands:
+        for name, told in typing.get_type_hints(command.callback, include_extras=True).items():
+            kind, *about = typing.get_args(told) or (told,)
+            if about and kind in (int, int | None) and name != "persistence":  # of which its function says more
+                assert about[0].min is not None, (command.callback.__name__, name)
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("sbc", "TKM", "--sets", "0"), "--sets"),
+        (("sbc", "TKM", "--sets", "-5"), "--sets"),
+        (("labour", "KAZ", "--seed", "-1"), "--seed"),
+        (("labour", "KAZ", "--from", "-5"), "--from"),
+        (("labour", "KAZ", "--at-least", "2017:-5"), "2017:-5"),
+        (("remittances", "TJK", "--seed", "-1"), "--seed"),
+        (("leverage", "RUS", "--over", "TJK", "--draws", "0"), "--draws"),
+        (("leverage", "RUS", "--over", "TJK", "--year", "-5"), "--year"),
+        (("access", "KGZ", "RUS", "--draws", "-5"), "--draws"),
+        (("shock", "RUS", "--growth", "-3", "--seed", "-1"), "--seed"),
+        (("flows", "KAZ", "--workers", "-1"), "--workers"),
+        (("streams", "KAZ", "--doubled", "-1"), "--doubled"),
+        (("tipping", "KAZ", "--since", "-5"), "--since"),
+        (("tipping", "KAZ", "--persistence", "-3"), "persistence of -3"),
+        (("revisions", "--top", "0"), "--top"),
+    ],
+)
+def test_numbers_of_options__are_named_where_they_cannot_be(run, words, option):
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert option in err
+    assert "Traceback" not in err
 
 
 def commands(group) -> dict:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keruen.cli.common import AsJson, AsOf, Force, Out, app, command_line, say_json
+from keruen.cli.common import AsJson, AsOf, Force, Out, Seed, app, command_line, say_json
 from keruen.errors import ConceptError
 
 
@@ -16,7 +16,7 @@ def audit(
     name: Annotated[str, typer.Argument(help="eurasianet-2018, or a TOML file of your own.", show_default=False)],
     as_of: AsOf = None,
     only: Annotated[list[str] | None, typer.Option("--only", help="The id of a statement; may be given again.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    seed: Seed = 0,
     as_json: AsJson = False,
     format: Annotated[
         str | None, typer.Option("--format", "-f", help="html, md or json; by default as --out ends.")

@@ -44,6 +44,8 @@ Since = Annotated[
     str | None, typer.Option("--from", metavar="DATE", help="Only periods that reach into or beyond this day.")
 ]
 Until = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Only periods that begin by this day.")]
+FIRST_YEAR, LAST_YEAR = 1800, 2200
+Seed = Annotated[int, typer.Option(min=0, help="Of the draws: the same seed gives the same figures.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, and nothing else there.")]
 Format = Annotated[
     str | None, typer.Option("--format", "-f", help="csv, xlsx, parquet, json or bibtex; by default as --out ends.")

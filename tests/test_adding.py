@@ -103,6 +103,41 @@ def test_add__takes_frames_of_others(home):
     assert add(pl.DataFrame(frame).to_arrow(), source="Book").already == 2
 
 
+@pytest.mark.packaged
+def test_add__a_row_that_equals_a_packaged_one_is_told(home, tmp_path):
+    head = "measure,place,year,value,unit,definition,source\n"
+    rows = [
+        "net_migration,KAZ,2017,-22.13,thousand,,Notes",
+        "net_migration,KAZ,2017,-22130,,reg_permanent,Notes that say how they count",
+        "net_migration,KAZ,2017,-22131,,,Notes of another figure",
+        "net_migration,KAZ,2016,-22130,,,Notes of another year",
+    ]
+    told = add(csv(tmp_path, "\n".join(rows) + "\n", head))
+    assert told.added == 4
+    assert len(told.notes) == 1
+    for said in ("line 2: -22,130 equals", "of release bns-taldau", "reg_permanent", f"retracts {told.ids[0]}"):
+        assert said in told.notes[0]
+
+
+@pytest.mark.packaged
+def test_add__a_copy_that_says_how_it_counts_changes_no_path(home, tmp_path):
+    head = "measure,place,year,value,definition,source,released\n"
+    before = reported("KAZ")
+    add(csv(tmp_path, "net_migration,KAZ,2017,-22130,reg_permanent,Notes,2018-06-30\n", head))
+    assert reported("KAZ") == before
+    add(csv(tmp_path, "net_migration,KAZ,2017,-22130,own,A copy,2018-06-30\n", head))
+    assert reported("KAZ") != before  # so the remedy is one
+
+
+def reported(code: str) -> list[list[float]]:
+    """The figures that the path of a place is drawn from."""
+    from keruen.path_design import Asked, designed
+
+    table = store.evidence(code, ["net_migration", "immigration", "emigration"])
+    _, reports, _, _ = designed(code, table, Asked())
+    return [part.tolist() for part in (reports.lineage, reports.register, reports.plain)]
+
+
 # ---------------------------------------------------------------- retractions
 
 

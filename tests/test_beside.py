@@ -2,7 +2,11 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +57,49 @@ def test_audit__in_two_processes_is_the_same_as_in_one(home):
     alone = plain(audit("world-turns", **asked))
     assert [s["id"] for s in alone["statements"]] == ["2", "4"]
     assert json.dumps(apart, default=str) == json.dumps(alone, default=str)
+
+
+def group(number: int) -> list[str]:
+    """What the processes of a group run, those that ended but were not yet fetched apart."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, of = folder.joinpath("stat").read_text().rpartition(")")[2].split()[:3]
+            said = folder.joinpath("cmdline").read_text()
+        except OSError:  # it ended meanwhile
+            continue
+        if int(of) == number and state != "Z":
+            found.append(said)
+    return found
+
+
+@pytest.mark.packaged
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("later", [0, 0.4, 2.5])
+@pytest.mark.parametrize(
+    "asked",
+    [("tipping", "--world", "--out", "t.parquet"), ("audit", "eurasianet-2018", "--out", "a.html"),
+     ("brief", "DEU", "--out", "b.html")],
+    ids=lambda words: words[0],
+)  # fmt: skip
+def test_interrupted__stops_at_once_in_one_line_and_leaves_nothing(home, tmp_path, asked, later):
+    of = {"cwd": tmp_path, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-m", "keruen", *asked], start_new_session=True, **of) as process:
+        until = time.monotonic() + 60
+        while not any("spawn_main" in said for said in group(process.pid)) and time.monotonic() < until:
+            time.sleep(0.005)
+        time.sleep(later)  # 0: a worker has not imported anything yet
+        os.killpg(process.pid, signal.SIGINT)
+        begun = time.monotonic()
+        said, err = process.communicate(timeout=60)
+        took = time.monotonic() - begun
+    assert (process.returncode, said) == (130, "")
+    assert err.rstrip().splitlines()[-1] == "Interrupted; what was computed is kept."
+    assert "Traceback" not in err
+    assert "Error" not in err
+    assert took < 8  # two seconds, on a machine that does nothing else
+    assert list(tmp_path.glob("*.*")) == []
+    deadline = time.monotonic() + 5
+    while (left := group(process.pid)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == []

@@ -1,9 +1,12 @@
 """The commands as a user types them: JSON alone on standard output, errors without a traceback, exit code 2."""
 
+import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
+import typing
 from datetime import date
 from pathlib import Path
 
@@ -179,6 +182,85 @@ def test_errors__name_the_remedy_and_end_with_2(run, words, said):
     assert "Traceback" not in err
 
 
+@pytest.mark.packaged
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("corridor", "KAZ", "TON"), "Neither did Kazakhstan report who left for Tonga, nor Tonga who came from there."),
+        (("corridor", "KAZ", "Казахстан"), "Kazakhstan was named twice"),
+        (("evidence", "Soviet Union", "-m", "stock"), "Nobody reported stock of Soviet Union. Reported are "),
+        (("evidence", "KAZ", "-m", "net_migration", "--from", "3000"), "rows of net_migration, of 1950-01-01 to "),
+        (("evidence", "KAZ", "-m", "net_migration", "--from", "3000", "--strict"), "none fits --from 3000 --strict."),
+        (("measures", "zzz"), "No measure's name or meaning holds 'zzz'. All: keruen measures"),
+        (("events", "TON"), "Nobody reported what was asked for."),
+    ],
+)  # fmt: skip
+def test_no_rows__are_told_in_one_line_with_what_there_is(run, words, said):
+    for more in ((), ("--json",), ("--format", "csv")):
+        code, _, err = run(*words, *more)
+        assert code == 0
+        assert err.startswith("No rows. ")
+        assert said in err
+        assert err.count("\n") == 1
+
+
+def test_evidence__of_a_name_of_two_places_is_refused(run):
+    code, out, err = run("evidence", "Congo", "-m", "population")
+    assert (code, out) == (2, "")
+    assert "DR Congo (COD) or Congo (COG)" in err
+
+
+@pytest.mark.parametrize("words", [("places", "--find", "Казахстан"), ("places", "--find", "Қазақстан", "--json")])
+def test_locale__c_reads_and_prints_names_in_utf8(home, words):
+    env = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, "-m", "keruen", *words], env=env, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "Казахстан" in done.stdout.decode()
+
+
+def test_locale__c_opens_files_by_any_name(home, tmp_path):
+    path = tmp_path / "таблица.csv"
+    path.write_text("measure,place,year,value,source\nbirths,Казахстан,2017,5,Книга\n", "utf-8")
+    env = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, "-m", "keruen", "add", path], env=env, capture_output=True, check=False)
+    assert "таблица.csv: 1 rows added" in done.stdout.decode(), done.stderr
+
+
+def test_numbers_of_options__that_are_whole_have_a_least():
+    for command in app.registered_commands:
+        for name, told in typing.get_type_hints(command.callback, include_extras=True).items():
+            kind, *about = typing.get_args(told) or (told,)
+            if about and kind in (int, int | None) and name != "persistence":  # of which its function says more
+                assert about[0].min is not None, (command.callback.__name__, name)
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("sbc", "TKM", "--sets", "0"), "--sets"),
+        (("sbc", "TKM", "--sets", "-5"), "--sets"),
+        (("labour", "KAZ", "--seed", "-1"), "--seed"),
+        (("labour", "KAZ", "--from", "-5"), "--from"),
+        (("labour", "KAZ", "--at-least", "2017:-5"), "2017:-5"),
+        (("remittances", "TJK", "--seed", "-1"), "--seed"),
+        (("leverage", "RUS", "--over", "TJK", "--draws", "0"), "--draws"),
+        (("leverage", "RUS", "--over", "TJK", "--year", "-5"), "--year"),
+        (("access", "KGZ", "RUS", "--draws", "-5"), "--draws"),
+        (("shock", "RUS", "--growth", "-3", "--seed", "-1"), "--seed"),
+        (("flows", "KAZ", "--workers", "-1"), "--workers"),
+        (("streams", "KAZ", "--doubled", "-1"), "--doubled"),
+        (("tipping", "KAZ", "--since", "-5"), "--since"),
+        (("tipping", "KAZ", "--persistence", "-3"), "persistence of -3"),
+        (("revisions", "--top", "0"), "--top"),
+    ],
+)
+def test_numbers_of_options__are_named_where_they_cannot_be(run, words, option):
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert option in err
+    assert "Traceback" not in err
+
+
 def commands(group) -> dict:
     """Every command by the words that call it."""
     found = {}
@@ -295,10 +377,15 @@ def test_commands__end_quietly_when_the_reader_goes_away(home):
     assert told.stderr == ""
 
 
-def test_template__is_itself_valid(run, tmp_path):
+def test_template__is_valid_once_its_rows_are_replaced(run, tmp_path):
     code, out, _ = run("template", "evidence")
     assert code == 0
     path = tmp_path / "mine.csv"
+    path.write_text(out, "utf-8")
+    code, _, said = run("add", str(path))
+    assert (code, said.count("replace this row by a figure of yours")) == (2, 1)
+    assert "1 more rows like it" in said
+    out = out.replace("Example yearbook (invented; replace this row)", "Yearbook").replace("Example office", "Office")
     path.write_text(out, "utf-8")
     assert run("add", str(path))[0] == 0
     again = run("add", str(path), "--json")
@@ -312,6 +399,56 @@ def test_help__every_command_has_an_example(run):
 
     for name, command in get_command(app).commands.items():
         assert f"`keruen {name}" in (command.help or ""), f"keruen {name} has no example"
+
+
+@pytest.mark.packaged
+def test_help__the_example_of_trace_is_an_id_that_evidence_prints(run):
+    from typer.main import get_command
+
+    from keruen.cli.common import app
+
+    said = re.search(r"`keruen trace (\S+)`", get_command(app).commands["trace"].help)
+    code, out, _ = run("trace", said[1], "--json")
+    assert (code, json.loads(out)["rows"][0]["id"]) == (0, said[1])
+    for more in ((), ("--ids",)):
+        code, out, _ = run("evidence", "KAZ", "-m", "net_migration", "--release", said[1].split(":")[0], *more)
+        assert said[1] in out
+        assert out.splitlines()[0].split()[0 if more else -1] == "id"
+
+
+def in_a_window(columns: int, *words: str) -> str:
+    """What a command prints in a window of so many columns, without its colours."""
+    import pty
+    import struct
+    import termios
+    from fcntl import ioctl
+
+    parent, child = pty.openpty()
+    ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    env = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")} | {"TERM": "xterm"}
+    with subprocess.Popen([sys.executable, "-m", "keruen", *words], stdout=child, stdin=child, env=env) as process:
+        os.close(child)
+        said = b""
+        with contextlib.suppress(OSError):  # the end of a window is an error on Linux
+            while piece := os.read(parent, 65_536):
+                said += piece
+    os.close(parent)
+    assert process.returncode == 0
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said.decode()).replace("\r\n", "\n")
+
+
+@pytest.mark.packaged
+@pytest.mark.parametrize("columns", [40, 80, 120, 250])
+def test_window__splits_no_number_and_no_day_and_says_what_has_no_room(home, columns):
+    asked = ("evidence", "KAZ", "--measure", "net_migration", "--from", "2010-07-01", "--to", "2010-07-01")
+    said = in_a_window(columns, *asked)
+    rows = [line for line in said.splitlines() if "2010-07-01" in line]
+    assert len(rows) == 12
+    assert all(len(line) <= columns for line in said.splitlines())
+    if columns > 40:
+        assert [line for line in rows if re.search(r"2010-07-01 +2015-07-01 +159,807 .*un-wpp-2019", line)]
+    assert ("No room for" in said) == (columns < 250)
+    assert ("--json" in said) == (columns < 250)
 
 
 def test_version__names_package_and_snapshot(run):

@@ -1,4 +1,7 @@
-"""Every fenced block of the README and the docs runs, in order, page by page; every public name is in the reference."""
+"""Every fenced block of the README and the docs runs, in order, page by page; every public name is in the reference.
+
+A block of csv is what the reader leaves in ``mine.csv``.
+"""
 
 import re
 import shlex
@@ -16,8 +19,8 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
-    """Language and text of each block that runs: python, and commands of keruen in sh."""
-    return [(kind, text) for kind, text in BLOCK.findall(page.read_text("utf-8")) if kind in ("python", "sh")]
+    """Language and text of each block that runs: python, commands of keruen in sh, and the tables they read."""
+    return [(kind, text) for kind, text in BLOCK.findall(page.read_text("utf-8")) if kind in ("python", "sh", "csv")]
 
 
 def run_commands(text: str, monkeypatch) -> None:
@@ -58,6 +61,8 @@ def test_page__its_blocks_run(page, home, tmp_path, monkeypatch):
     for kind, text in blocks(page):
         if kind == "python":
             exec(compile(text, str(page), "exec"), names)
+        elif kind == "csv":
+            Path("mine.csv").write_text(text, "utf-8")
         else:
             run_commands(text, monkeypatch)
 

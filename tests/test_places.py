@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keruen.errors import UnknownPlace
-from keruen.places import countries, place, places, system, systems
+from keruen.places import code_of, countries, place, places, system, systems
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,46 @@ def test_place__prints_short_alone_and_in_a_list():
     assert repr(place("SUN")) == "Soviet Union (SUN, historical, until 1991)"
     assert all(f"{p.name} ({p.code}, {p.kind}" in repr(p) for p in places().values())
     assert len(repr(system("eurasia"))) < 400
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("Республика Казахстан", "KAZ"), ("Қазақстан Республикасы", "KAZ"), ("Republic of Uzbekistan", "UZB"),
+        ("République de Moldova", "MDA"), ("Ҷумҳурии Тоҷикистон", "TJK"), ("República Argentina", "ARG"),
+        ("Türkiye Cumhuriyeti", "TUR"), ("Republic of Korea", "KOR"), ("Republic of the Congo", "COG"),
+    ],
+)  # fmt: skip
+def test_place__by_its_official_name(name, code):
+    assert place(name).code == code
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("Российская Федерация", "Russia (RUS)"), ("Кыргызская Республика", "Kyrgyzstan (KGZ)"),
+        ("Китайская Народная Республика", "China (CHN)"), ("Французская Республика", "France (FRA)"),
+        ("Государство Израиль", "Israel (ISR)"), ("Kingdom of Spain", "Spain (ESP)"),
+        ("Federal Republic of Germany", "Germany (DEU)"), ("Bundesrepublik Deutschland", "Germany (DEU)"),
+        ("Democratic People's Republic of Korea", "North Korea (PRK)"), ("People's Republic of China", "China (CHN)"),
+        ("Демократическая Республика Конго", "DR Congo (COD)"),
+    ],
+)  # fmt: skip
+def test_place__official_names_that_are_not_found_suggest_the_right_one(name, first):
+    with pytest.raises(UnknownPlace) as error:
+        place(name)
+    assert f"Did you mean {first}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "either"),
+    [
+        ("Congo", "DR Congo (COD) or Congo (COG)"), ("Конго", "DR Congo (COD) or Congo (COG)"),
+        ("Республика Конго", "DR Congo (COD) or Congo (COG)"), ("Republic of China", "China (CHN) or Taiwan (TWN)"),
+    ],
+)  # fmt: skip
+def test_place__a_name_of_two_places_is_refused(name, either):
+    with pytest.raises(UnknownPlace) as error:
+        place(name)
+    assert either in str(error.value)
+    assert code_of("Congo") == "COG"  # as publishers use it

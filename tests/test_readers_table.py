@@ -62,11 +62,30 @@ def test_template__explains_every_column_and_its_rows_are_valid(home, tmp_path):
     ]  # fmt: skip
     assert claims["counterpart"].to_list() == [None, "UZB"]
     assert claims["end"].to_list() == [date(2018, 1, 1), date(2018, 1, 1)]
-    assert add(table(tmp_path, text)).added == 2
+    with pytest.raises(FaultyTable) as error:
+        add(table(tmp_path, text))
+    assert ["replace this row" in f for f in error.value.faults] == [True, True]
+    assert not (home / "store").exists()
+    assert add(table(tmp_path, filled_in(text))).added == 2
+
+
+def filled_in(text: str) -> str:
+    """A template whose rows are no longer the invented ones."""
+    return text.replace("Example yearbook (invented; replace this row)", "Yearbook").replace("Example office", "Office")
+
+
+@pytest.mark.parametrize("left", ["Example yearbook (invented; replace this row)", "Example office"])
+def test_template__a_row_that_is_still_invented_in_part_is_refused(home, tmp_path, left):
+    text = template() if left.endswith(")") else template().replace("Example yearbook (invented", "Yearbook (mine")
+    with pytest.raises(FaultyTable) as error:
+        add(table(tmp_path, text))
+    assert [left in f for f in error.value.faults] == [True, True]
+    with pytest.raises(FaultyTable, match="replace this row"):
+        add(read(table(tmp_path, text)))
 
 
 def test_read__its_result_may_be_added(home, tmp_path):
-    path = table(tmp_path, template())
+    path = table(tmp_path, filled_in(template()))
     claims = read(path)
     assert claims.columns == [*SCHEMA, "source", "publisher", "url", "licence", "released"]
     assert add(claims).added == 2
@@ -208,6 +227,109 @@ def test_numbers__marked_in_two_ways_are_refused(tmp_path, cells):
 def test_numbers__that_are_none_are_refused(tmp_path, cell):
     with pytest.raises(FaultyTable, match=r"line 2, column value: .* is not a number"):
         values(tmp_path, cell)
+
+
+@pytest.mark.parametrize(
+    ("cell", "remedy"),
+    [
+        ("н/д", "where nobody reported one leave the row out, or the cell empty beside low or high"),
+        ("n/a", "where nobody reported one leave the row out, or the cell empty beside low or high"),
+        ("…", "where nobody reported one leave the row out, or the cell empty beside low or high"),
+        ("-", "where nobody reported one leave the row out, or the cell empty beside low or high"),
+        ('"20,1%"', "write 20.1, and percent in the column unit"),
+        ('"-29,5 тыс."', "write -29.5, and thousand in the column unit"),
+        ("1.2 million", "write 1.2, and million in the column unit"),
+        ("12 млрд.", "write 12, and billion in the column unit"),
+        ("(12.3)", "write -12.3 if the brackets mean below zero"),
+        ("12.3*", "write 12.3, and '*' in the column flag if it is a mark"),
+        ("12.3 1)", "write 12.3, and '1)' in the column flag if it is a mark"),
+        ("abc", "give the number alone"),
+    ],
+)
+def test_numbers__what_to_write_instead_is_told(tmp_path, cell, remedy):
+    path = table(tmp_path, f"measure,place,year,value,source\nnet_migration,KAZ,2017,{cell},Book\n")
+    [said] = faults(path)
+    assert said.startswith("line 2, column value: ")
+    assert said.endswith(remedy)
+
+
+def test_numbers__of_a_bound_nobody_reported_stay_empty(tmp_path):
+    path = table(tmp_path, "measure,place,year,value,low,source\nbirths,KAZ,2017,5,n/a,Book\n")
+    assert faults(path) == ["line 2, column low: 'n/a' is not a number; leave the cell empty where nobody reported one"]
+
+
+def test_numbers__remedies_lead_to_a_table_that_is_read(tmp_path):
+    rows = "net_migration,KAZ,2017,-29.5,thousand,Book\nremittances_share_gdp,TJK,2017,20.1,percent,Book\n"
+    assert read(table(tmp_path, "measure,place,year,value,unit,source\n" + rows))["value"].to_list() == [-29_500, 20.1]
+
+
+@pytest.mark.parametrize(
+    ("year", "remedy"),
+    [
+        ("2017*", "write 2017, and '*' in the column flag if it is a mark"),
+        ("2017 г.", "write 2017, and 'г.' in the column flag if it is a mark"),
+        ("2017¹", "write 2017, and '¹' in the column flag if it is a mark"),
+        ("2015-2017", "a flow over several needs start and end"),
+        ("2015/16", "a flow over several needs start and end"),
+    ],
+)
+def test_year__what_to_write_instead_is_told(tmp_path, year, remedy):
+    [said] = faults(table(tmp_path, f"measure,place,year,value,source\nbirths,KAZ,{year},5,Book\n"))
+    assert said.endswith(remedy)
+
+
+# ---------------------------------------------------------------- what stands around a table
+
+ROWS = "measure,place,year,value,source\nbirths,KAZ,2017,5,Book\n"
+
+
+@pytest.mark.parametrize(
+    "title", ["Births of Kazakhstan", "Births of Kazakhstan,,,,", '"Births, of Kazakhstan"', "A\nB,,"]
+)
+def test_header__below_a_title_is_found_and_told(tmp_path, title):
+    told = load(table(tmp_path, f"{title}\n{ROWS}"))
+    above = title.count("\n") + 1
+    assert told.claims["value"].to_list() == [5.0]
+    assert told.lines == (above + 2,)
+    assert f"The header is in line {above + 1}; line" in told.notes[0]
+
+
+def test_header__below_a_merged_title_in_excel(tmp_path):
+    told = load(workbook(tmp_path, [["Births of Kazakhstan"], *CELLS], merge="A1:F1"))
+    assert (told.claims["value"].to_list(), told.lines) == ([5.5], (3,))
+    assert told.notes == ("The header is in row 2; row 1 above it left out.",)
+
+
+def test_header__below_a_title_hides_no_fault(tmp_path):
+    path = table(tmp_path, f"A title\n{ROWS}".replace("KAZ", "Narnia"))
+    assert [f.partition(":")[0] for f in faults(path)] == ["line 3, column place"]
+
+
+@pytest.mark.parametrize("note", ["* provisional", "Source: the Bureau,,,,", "Источник: Бюро,,"])
+def test_note_under_a_table__is_one_fault(tmp_path, note):
+    [said] = faults(table(tmp_path, f"{ROWS}{note}\n"))
+    assert said.startswith("line 3, column measure: the row holds nothing but")
+    assert said.endswith("begin a note under the table with #, or delete it")
+    assert len(read(table(tmp_path, f"{ROWS}# {note}\n"))) == 1
+
+
+def test_note_under_a_table__of_excel_is_one_fault(tmp_path):
+    [said] = faults(workbook(tmp_path, [*CELLS, ["* provisional"]]))
+    assert "row 3, column measure: the row holds nothing but '* provisional'" in said
+
+
+def test_years_as_columns__are_one_fault_that_says_how_to_turn_them(tmp_path):
+    [said] = faults(table(tmp_path, "place,2015,2016,2017\nKAZ,1,2,3\n"), measure="births", source="Book")
+    assert said.startswith("line 1, column 2015: the columns 2015 to 2017 are years; one row is one number")
+    assert "unpivot" in said
+    wide = [["place", 2015, 2016], ["KAZ", 1, 2]]
+    assert "2015 to 2016 are years" in faults(workbook(tmp_path, wide), measure="births", source="Book")[0]
+
+
+def test_place__by_its_official_name_or_one_that_is_two_places(tmp_path):
+    head = "measure,place,year,value,source\n"
+    assert read(table(tmp_path, f"{head}births,Республика Казахстан,2017,5,Book\n"))["place"].item() == "KAZ"
+    assert "DR Congo (COD) or Congo (COG)" in faults(table(tmp_path, f"{head}births,Congo,2017,5,Book\n"))[0]
 
 
 # ---------------------------------------------------------------- units
@@ -489,8 +611,45 @@ def test_excel__errors_are_no_empty_cells(tmp_path):
             sheet.write_row(at, 0, row)
         sheet.write_formula(2, 3, "=NA()", None, "#N/A")
     assert faults(tmp_path / "mine.xlsx") == [
-        "row 3, column value: '#N/A' is not a number; leave the cell empty where nobody reported one"
+        "row 3, column value: '#N/A' is not a number; where nobody reported one leave the row out, or the cell empty "
+        "beside low or high"
     ]
+
+
+SHARES = [["measure", "place", "year", "value", "low", "high", "level", "source"],
+          ["remittances_share_gdp", "TJK", 2017, 0.269, 0.25, 0.3, 0.8, "Book"],
+          ["births", "TJK", 2017, 0.269, None, None, None, "Book"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", ["0%", "0.00%", "0.0%", "#,##0.0 %;[Red]-0.0%"])
+def test_excel__what_is_shown_as_a_percentage_is_read_as_shown(tmp_path, code):
+    path = workbook(tmp_path, SHARES[:2])
+    book = openpyxl.load_workbook(path)
+    for cell in ("D2", "E2", "F2", "G2"):
+        book.active[cell].number_format = code
+    book.save(path)
+    told = load(path)
+    assert told.claims.select("value", "low", "high", "level").row(0) == (26.9, 25.0, 30.0, 0.8)
+    assert told.notes == ("3 cells that Excel shows with a percent sign were read as shown: 0.269 as 26.9 percent.",)
+
+
+def test_excel__a_percent_sign_that_is_only_a_letter_changes_nothing(tmp_path):
+    path = workbook(tmp_path, SHARES[:2])
+    book = openpyxl.load_workbook(path)
+    book.active["D2"].number_format = '0.0"%"'
+    book.active["E2"].number_format = r"0.0\%"
+    book.save(path)
+    told = load(path)
+    assert told.claims.select("value", "low").row(0) == (0.269, 0.25)
+    assert told.notes == ()
+
+
+def test_excel__a_percentage_of_what_is_no_share_is_a_fault(tmp_path):
+    path = workbook(tmp_path, [SHARES[0], SHARES[2]])
+    book = openpyxl.load_workbook(path)
+    book.active["D2"].number_format = "0.0%"
+    book.save(path)
+    assert "the cell shows 26.9%, and births is told in persons; format the cell as a number" in faults(path)[0]
 
 
 def test_excel__a_result_of_0_that_nobody_computed_is_a_fault(tmp_path):

@@ -21,12 +21,13 @@ from typing import Any
 
 import polars as pl
 
-from keruen import own
+from keruen import own, snapshot
 from keruen.errors import FaultyTable, StoreError
 from keruen.ids import ids, named
 from keruen.provenance import Release
 from keruen.readers.table import Table, load
 from keruen.trace import found
+from keruen.vocabulary import measures
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS parts (
@@ -38,12 +39,17 @@ CREATE TABLE IF NOT EXISTS releases (key TEXT PRIMARY KEY, card TEXT NOT NULL);
 """
 SMALL_ROWS = 20_000
 SMALL_PARTS = 16
+FIGURE = ["measure", "stream", "place", "counterpart", "sex", "age", "group", "start", "end"]
+"""What two rows that tell one figure have in common, beside its value."""
+
+NAMED = 5
+"""So many rows that equal a packaged one are named; further ones are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
     """What an addition did: rows added, rows that were there already, its number, the ids of all its rows, and what
-    the reader has to say of the file (its encoding, its sheet …)."""
+    the reader has to say of the file (its encoding, its sheet, rows that equal packaged ones …)."""
 
     added: int
     already: int
@@ -85,12 +91,13 @@ def add(
 
     Returns
     -------
-    How many rows were added and how many were there already. Adding one file twice adds nothing.
+    How many rows were added and how many were there already. Adding one file twice adds nothing. Rows that equal a
+    packaged figure and do not say that they count as it does are named in ``notes``: a copy is no witness.
 
     Raises
     ------
     FaultyTable
-        With all faults of all rows; nothing is added then.
+        With all faults of all rows, invented rows of the template among them; nothing is added then.
     StoreError
         If the store cannot be written; nothing is added then.
     """
@@ -103,9 +110,41 @@ def add(
         released=released,
         measure=measure,
         decimal=decimal,
+        examples=False,
     )
     _check_retractions(told)
-    return append(told.claims, told.cards, origin=told.where, notes=told.notes)
+    notes = (*told.notes, *_equal_to_packaged(told))
+    return append(told.claims, told.cards, origin=told.where, notes=notes)
+
+
+def _equal_to_packaged(told: Table) -> list[str]:
+    """A warning for every row whose figure a packaged row tells already, unless it says that it counts as that does."""
+    mine = named(told.claims).with_columns(
+        line=pl.Series(told.lines, dtype=pl.Int64), _value=pl.col("value").round_sig_figs(12)
+    )
+    mine = mine.filter(pl.col("value").is_not_null() & pl.col("retracts").is_null())
+    if mine.is_empty():
+        return []
+    words = {c: mine[c].unique().to_list() for c in ("measure", "place")}
+    packaged = (
+        snapshot.scan(sorted({measures()[m].topic for m in words["measure"]}))
+        .filter(*(pl.col(c).is_in(some) for c, some in words.items()))
+        .select(*FIGURE, "definition", "release", _value=pl.col("value").round_sig_figs(12))
+        .join(mine.lazy().select(*FIGURE, "_value").unique(), on=[*FIGURE, "_value"], how="semi", nulls_equal=True)
+        .sort("release", "definition")
+        .collect()
+    )
+    same = mine.join(packaged, on=[*FIGURE, "_value"], suffix="_of", nulls_equal=True, maintain_order="left_right")
+    same = same.filter(~(pl.col("definition") == pl.col("definition_of")).any().over("line"))
+    rows = same.unique("line", keep="first", maintain_order=True)
+    notes = [
+        f"{told.word} {r['line']}: {r['value']:,.15g} equals {r['measure']} of {r['place']}, {r['start']} to "
+        f"{r['end']}, of release {r['release_of']}. A copy is no second witness: if it is one, leave it out, or write "
+        f"{r['definition_of']} in the column definition. This row is withdrawn by another with retracts {r['id']}."
+        for r in rows.head(NAMED).iter_rows(named=True)
+    ]
+    more = len(rows) - len(notes)
+    return notes + ([f"{more} more row{'s equal' if more > 1 else ' equals'} a packaged one."] if more else [])
 
 
 def _check_retractions(told: Table) -> None:

@@ -2,13 +2,66 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
+from types import FrameType
 from typing import Any
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Keep an interruption waiting; a process that is started meanwhile never hears one, not even while it imports."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    kept: list[tuple[int, FrameType | None]] = []
+    mine = threading.current_thread() is threading.main_thread()
+    # The mask is for the process that starts; this one may hear by another of its threads.
+    heard = signal.signal(signal.SIGINT, lambda *told: kept.append(told)) if mine else None
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+        if mine:
+            signal.signal(signal.SIGINT, heard)
+    if kept and callable(heard):
+        heard(*kept[0])
+
+
+def _deaf() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def pool(processes: int) -> Iterator[Callable[..., Future[Any]]]:
+    """Other processes, and a way to hand them work; none is left behind by a fault or an interruption.
+
+    A terminal interrupts all its processes at once. This one alone hears it, and ends the others.
+    """
+    others = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_deaf)
+
+    one_at_a_time = threading.Lock()  # so that nobody starts a process while all are ended
+
+    def submit(work: Callable[..., Any], *of: Any) -> Future[Any]:
+        with one_at_a_time, _unheard():
+            return others.submit(work, *of)
+
+    try:
+        yield submit
+        others.shutdown()
+    except BaseException:
+        with one_at_a_time:
+            for process in list((others._processes or {}).values()):
+                process.kill()  # to cancel is not enough: what was begun would be waited for
+            others.shutdown(cancel_futures=True)
+        raise
 
 
 @contextmanager
@@ -20,8 +73,8 @@ def beside(processes: int) -> Iterator[Callable[..., Callable[[], Any]]]:
     if not processes:
         yield partial
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        yield lambda work, *of: pool.submit(work, *of).result
+    with pool(processes) as submit:
+        yield lambda work, *of: submit(work, *of).result
 
 
 def shared(work: Callable[[Any], Any], things: Sequence[Any], processes: int) -> list[Any]:
@@ -43,11 +96,12 @@ def shared(work: Callable[[Any], Any], things: Sequence[Any], processes: int) ->
                 faults[at] = fault
                 left.clear()
 
-    with beside(processes) as ask, ThreadPoolExecutor(max(processes, 1)) as waiting:
-        for _ in range(processes):
-            waiting.submit(take, lambda thing: ask(work, thing)())  # a thread that does nothing but wait
+    with ThreadPoolExecutor(max(processes, 1)) as waiting, beside(processes) as ask:
+        # A thread a process, which does nothing but wait.
+        threads = [waiting.submit(take, lambda thing: ask(work, thing)()) for _ in range(processes)]
         try:
             take(work)
+            wait(threads)
         finally:
             left.clear()  # stopped by hand, others begin nothing new
     if faults:

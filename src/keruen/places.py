@@ -130,6 +130,44 @@ def code_of(name: str) -> str | None:
     return _index().get(folded) if folded else None
 
 
+_SHARED = dict.fromkeys(("congo", "kongo", "конго"), ("COD", "COG"))
+"""Names that publishers use of one place and people of two."""
+
+_EITHER = _SHARED | dict.fromkeys(("china", "китаи", "қытаи"), ("CHN", "TWN"))
+"""Names that are two places' once *Republic of* stands before them."""
+
+_REPUBLIC = """
+republic republica republique republik republika repubblica respublika respublikasi respublikasy cumhuriyeti
+республика республики республикасы республіка республикаси ҷумҳурии of de du del di do da la le
+"""
+_STATE = """
+federal federation federative federale bundesrepublik democratic people peoples s islamic arab socialist kingdom state
+states principality sultanate emirate grand duchy commonwealth plurinational bolivarian федерация федеративная
+федеративнои народная демократическая исламская арабская социалистическая королевство государство княжество великое
+герцогство султанат эмират
+"""
+
+
+def code_meant(name: str) -> str | None:
+    """As :func:`code_of` where a person says the name: *Republic of* a place is that place, and no name is two places'.
+
+    Examples
+    --------
+    >>> code_meant("Республика Казахстан"), code_meant("Congo"), code_of("Congo")
+    ('KAZ', None, 'COG')
+    """
+    folded = _folded(name)
+    if folded in _SHARED:
+        return None
+    short = _without(folded, _REPUBLIC)
+    return code_of(name) or (None if short in _EITHER else _index().get(short))
+
+
+def _without(folded: str, words: str) -> str:
+    left_out = words.split()
+    return " ".join(w for w in folded.split() if w not in left_out)
+
+
 def place(name: str | int | Place) -> Place:
     """The place of a code, an M49 number or a name in any of many languages.
 
@@ -155,14 +193,22 @@ def place(name: str | int | Place) -> Place:
     if isinstance(name, Place):
         return name
     text = str(name).strip()
-    code = code_of(text)
+    code = code_meant(text)
     if code is None:
         raise UnknownPlace(f"No place is called {text!r}. {_suggestion(_folded(text))} All: keruen places.")
     return places()[code]
 
 
 def _suggestion(folded: str) -> str:
+    if (said := _without(folded, _REPUBLIC)) in _EITHER:
+        either = " or ".join(f"{places()[c].name} ({c})" for c in _EITHER[said])
+        return f"It may be {either}; give the code."
     near = get_close_matches(folded, _index(), n=8, cutoff=0.6)
+    short = _without(folded, _REPUBLIC + _STATE)
+    if short and short != folded:
+        # The words that say what kind of state it is say nothing of which.
+        sure = get_close_matches(folded, _index(), n=2, cutoff=0.85)
+        near = [*sure, *_begin_alike(short), *get_close_matches(short, _index(), n=8, cutoff=0.6)] or near
     codes = list(dict.fromkeys(_index()[n] for n in near))[:3]
     if not codes:
         return "Give an ISO 3166 code (KAZ), an M49 number (398) or a name."
@@ -170,6 +216,17 @@ def _suggestion(folded: str) -> str:
     return (
         "Did you mean " + " or ".join(f"{p.name} ({p.code})" for p in (first, *(places()[c] for c in codes[1:]))) + "?"
     )
+
+
+def _begin_alike(short: str) -> list[str]:
+    """Names of countries that begin as a word does, the likest first: кыргызская, Кыргызстан."""
+    if short in _index():
+        return [short]
+    words = short.count(" ")
+    named = [n for n, code in _index().items() if places()[code].kind == "country" and n.count(" ") <= words]
+    alike = {n: next((at for at, (a, b) in enumerate(zip(n, short, strict=False)) if a != b), len(n)) for n in named}
+    close = [n for n, same in alike.items() if same >= max(4, len(short) // 2) and same >= len(n) // 2]
+    return sorted(close, key=lambda n: (-alike[n], len(n)))
 
 
 @cache

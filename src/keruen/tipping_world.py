@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from concurrent.futures import as_completed
 from typing import Any
 
 import polars as pl
 
 from keruen import kept
+from keruen.beside import pool
 from keruen.errors import ConceptError, ModelError, NoEvidence, NotConverged
 from keruen.places import place as one_place
 from keruen.places import places as all_places
@@ -94,8 +94,8 @@ def world(
         for job in jobs:
             take(*_row(job))
     else:
-        with ProcessPoolExecutor(many, mp_context=get_context("spawn")) as pool:
-            for ready in as_completed([pool.submit(_row, job) for job in jobs]):
+        with pool(many) as submit:
+            for ready in as_completed([submit(_row, job) for job in jobs]):
                 take(*ready.result())
     return pl.DataFrame([_flat(done[c]) for c, _ in jobs], infer_schema_length=None)
 

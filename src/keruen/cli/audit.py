@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keruen.cli.common import AsJson, AsOf, Force, Out, app, command_line, say_json, show_table
+from keruen.cli.common import AsJson, AsOf, Force, Out, Seed, app, command_line, say_json
 from keruen.errors import ConceptError
 
 
@@ -16,7 +16,7 @@ def audit(
     name: Annotated[str, typer.Argument(help="eurasianet-2018, or a TOML file of your own.", show_default=False)],
     as_of: AsOf = None,
     only: Annotated[list[str] | None, typer.Option("--only", help="The id of a statement; may be given again.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    seed: Seed = 0,
     as_json: AsJson = False,
     format: Annotated[
         str | None, typer.Option("--format", "-f", help="html, md or json; by default as --out ends.")
@@ -38,6 +38,7 @@ def audit(
     from keruen.audit import plain, table
     from keruen.audit_page import page
     from keruen.cli.common import plain as jsonable
+    from keruen.cli.screen import show_table
     from keruen.statement_sets import template
 
     if name == "template":
@@ -54,7 +55,7 @@ def audit(
         workers=os.cpu_count() or 1,
     )  # fmt: skip
     if wanted is None:
-        show_table(table(found))
+        show_table(table(found), ways="--json or --out FILE")
     elif wanted == "json" and out is None:
         say_json(plain(found))
     else:

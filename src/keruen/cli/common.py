@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -44,6 +44,8 @@ Since = Annotated[
     str | None, typer.Option("--from", metavar="DATE", help="Only periods that reach into or beyond this day.")
 ]
 Until = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Only periods that begin by this day.")]
+FIRST_YEAR, LAST_YEAR = 1800, 2200
+Seed = Annotated[int, typer.Option(min=0, help="Of the draws: the same seed gives the same figures.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, and nothing else there.")]
 Format = Annotated[
     str | None, typer.Option("--format", "-f", help="csv, xlsx, parquet, json or bibtex; by default as --out ends.")
@@ -159,12 +161,19 @@ def give(
     out: Path | None = None,
     force: bool = False,
     units: dict[str, str] | None = None,
+    nothing: str | Callable[[], str] = "Nobody reported what was asked for.",
 ) -> None:
-    """Hand a table over as the user asked: to a file, as JSON, as bytes of a format, or printed."""
+    """Hand a table over as the user asked: to a file, as JSON, as bytes of a format, or printed.
+
+    Where it has no row, `nothing` says why on standard error.
+    """
     from keruen import export
+    from keruen.cli.screen import show_table
 
     refuse(as_json=as_json, format=format, out=out, force=force)
     meta = {"command": command_line()}
+    if frame.is_empty():
+        print(f"No rows. {nothing if isinstance(nothing, str) else nothing()}", file=sys.stderr)
     if out is not None and told is not None and as_json:
         text = json.dumps(plain(told | {"command": meta["command"]}), ensure_ascii=False, indent=1)
         export.write_text(text + "\n", out, force=force)
@@ -180,29 +189,3 @@ def give(
         sys.stdout.buffer.write(export.table(frame, format, meta=meta, units=units))
     else:
         show_table(frame.select(c for c in show if c in frame.columns))
-
-
-def show_table(frame: pl.DataFrame, most: int = 200) -> None:
-    """A table for the eye; whole numbers with thousands separators, nothing where nobody said anything."""
-    from rich.console import Console
-    from rich.table import Table
-
-    def cell(value: Any) -> str:
-        if value is None:
-            return ""
-        if isinstance(value, bool):
-            return "yes" if value else "no"
-        if isinstance(value, float):
-            return f"{value:,.0f}" if value.is_integer() or abs(value) >= 1000 else f"{value:,.3g}"
-        return str(value)
-
-    width = None if sys.stdout.isatty() else 200
-    console = Console(width=width, highlight=False, soft_wrap=False)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name, dtype in frame.schema.items():
-        table.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
-    for row in frame.head(most).iter_rows():
-        table.add_row(*(cell(v) for v in row))
-    console.print(table)
-    if len(frame) > most:
-        console.print(f"… {len(frame) - most} more rows; take them all with --format csv, --json or --out FILE.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +25,9 @@ from keruen.cli.common import (
 )
 from keruen.errors import VocabularyError
 
+if TYPE_CHECKING:
+    from keruen.places import Place as PlaceCard
+
 
 @app.command()
 def evidence(
@@ -34,6 +37,9 @@ def evidence(
     stream: Stream = None,
     sex: Annotated[str | None, typer.Option(help="all, male or female.")] = None,
     release: Annotated[str | None, typer.Option(help="One edition; see `keruen sources`.")] = None,
+    ids: Annotated[
+        bool, typer.Option("--ids", help="Print the id of every row first, else last where there is room.")
+    ] = False,
     since: Since = None,
     until: Until = None,
     as_of: AsOf = None,
@@ -61,6 +67,10 @@ def evidence(
         "definition", "release", "known", "known_basis", "source", "locator", "id", "age", "basis", "flag", "group",
         "level", "text", "printed", "printed_unit", "note", "copy_of", "derived_from", "convention", "own",
     ]  # fmt: skip
+    shown = [
+        "measure", "stream", "counterpart", "sex", "group", "start", "end", "value", "low", "high", "unit", "release",
+        "known", "status", "copy_of",
+    ]  # fmt: skip
     told = None
     if as_json and out is None:
         told = {
@@ -69,14 +79,39 @@ def evidence(
             "as_of": as_of,
             "observations": rows.select(fields).to_dicts(),
         }
+    typed = {
+        "--counterpart": counterpart, "--stream": stream, "--sex": sex, "--release": release, "--from": since,
+        "--to": until, "--as-of": as_of, "--strict": strict or None,
+    }  # fmt: skip
     give(
         rows,
-        show=[
-            "measure", "stream", "counterpart", "sex", "group", "start", "end", "value", "low", "high", "unit",
-            "status", "release", "known", "copy_of",
-        ],
+        show=["id", *shown] if ids else [*shown, "id"],
         told=told, as_json=as_json, format=format, out=out, force=force,
+        nothing=lambda: _none_of(place, measure, {k: v for k, v in typed.items() if v is not None}),
     )  # fmt: skip
+
+
+def _none_of(place: str, measure: str | None, typed: dict[str, Any]) -> str:
+    """Why no claim answers, and what there is."""
+    import polars as pl
+
+    from keruen import store
+    from keruen.places import place as one
+
+    named = one(place)
+    every = store.evidence(place, columns=["measure", "start", "end", "known"])
+    told = every if measure is None else every.filter(pl.col("measure") == measure)
+    after = f" What became of it: {', '.join(named.successors)}." if named.successors else ""
+    if every.is_empty():
+        return f"No figure is told of {named.name} ({named.code}).{after}"
+    if told.is_empty():
+        some = every["measure"].unique().sort().to_list()
+        more = f" and {len(some) - 8} more" if len(some) > 8 else ""
+        return f"Nobody reported {measure} of {named.name}. Reported are {', '.join(some[:8])}{more}.{after}"
+    first, last, known = told.select(pl.min("start"), pl.max("end"), pl.min("known")).row(0)
+    fits = " ".join(flag if said is True else f"{flag} {said}" for flag, said in typed.items())
+    rows = f"{len(told):,} row{'s' * (len(told) > 1)}{f' of {measure}' if measure else ''}"
+    return f"{named.name} has {rows}, of {first} to {last}, known since {known}; none fits {fits}."
 
 
 @app.command()
@@ -119,6 +154,7 @@ def disagree(
             "sign_flips",
         ],
         told=told, as_json=as_json, format=format, out=out, force=force,
+        nothing=f"No period has two rival claims. All claims: keruen evidence {one(place).code} --measure {measure}",
     )  # fmt: skip
 
 
@@ -184,7 +220,7 @@ def compare(
     """
     import polars as pl
 
-    from keruen.cli.common import show_table
+    from keruen.cli.screen import show_table
     from keruen.compare import compare, side_by_side
     from keruen.provenance import day
 
@@ -222,18 +258,30 @@ def corridor(
     `keruen corridor KAZ RUS`
     """
     from keruen.double_entry import double_entry
+    from keruen.places import place as one
 
     rows = double_entry(origin, destination, as_of=as_of, strict=strict)
     give(
         rows, show=["start", "end", "sent", "received", "ratio", "definition_sent", "definition_received"],
         as_json=as_json, format=format, out=out, force=force, units=dict.fromkeys(("sent", "received"), "persons"),
+        nothing=_no_corridor(one(origin), one(destination)),
     )  # fmt: skip
+
+
+def _no_corridor(origin: PlaceCard, destination: PlaceCard) -> str:
+    if origin == destination:
+        return f"{origin.name} was named twice: a corridor lies between two places."
+    return (
+        f"Neither did {origin.name} report who left for {destination.name}, nor {destination.name} who came from "
+        f"there. What each reports: keruen evidence {origin.code} --measure emigration; "
+        f"keruen evidence {destination.code} --measure immigration."
+    )
 
 
 @app.command()
 def trace(
     ids: Annotated[
-        list[str], typer.Argument(help="Ids of claims, as `keruen evidence --json` prints them.", show_default=False)
+        list[str], typer.Argument(help="Ids of claims, as `keruen evidence --ids` prints them.", show_default=False)
     ],
     as_json: AsJson = False,
     format: Format = None,
@@ -242,7 +290,9 @@ def trace(
 ) -> None:
     """The rows behind a number, and a sentence to cite for each.
 
-    `keruen trace un-wpp-2017:7cbd3f0cb4d9b2c1`
+    `keruen evidence KAZ --measure net_migration --ids`
+
+    `keruen trace un-wpp-2017:77f3cc6f0257f1ad`
     """
     from keruen.trace import trace as rows_behind
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from keruen.cli.common import AsJson, AsOf, Force, Format, Out, Strict, app, give, say_json
+from keruen.cli.common import AsJson, AsOf, Force, Format, Out, Seed, Strict, app, give, say_json
 from keruen.errors import VocabularyError
 
 Release = Annotated[list[str] | None, typer.Option("--release", help="Edition of the stocks; again for more.")]
@@ -41,7 +41,7 @@ def flows(
         int | None,
         typer.Option(min=0, help="Draws behind the intervals; by default 100 of one period and edition, else none."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    seed: Seed = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes for the draws.")] = max(os.cpu_count() or 1, 1),
     store: Annotated[Path | None, typer.Option("--store", help="Folder for draws larger than memory.")] = None,
     as_of: AsOf = None,

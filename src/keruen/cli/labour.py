@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from keruen.cli.common import (
+    FIRST_YEAR,
+    LAST_YEAR,
     AsJson,
     AsOf,
     Counterpart,
@@ -16,6 +18,7 @@ from keruen.cli.common import (
     Format,
     Out,
     Place,
+    Seed,
     Since,
     Stream,
     Strict,
@@ -26,8 +29,6 @@ from keruen.cli.common import (
 )
 from keruen.errors import BadDate
 
-Seed = Annotated[int, typer.Option(help="Of the random numbers: the same seed gives the same figures.")]
-
 
 @app.command()
 def labour(
@@ -35,9 +36,14 @@ def labour(
     counterpart: Counterpart = None,
     at_least: Annotated[list[str] | None, typer.Option(help="YEAR:PERSONS, say 2017:2000000; once or more.")] = None,
     influence: Annotated[str, typer.Option(help="What each anchor changes: weights, refit or none.")] = "weights",
-    since: Annotated[int | None, typer.Option("--from", help="First year; by default 2000.")] = None,
+    since: Annotated[
+        int | None, typer.Option("--from", min=FIRST_YEAR, max=LAST_YEAR, help="First year; by default 2000.")
+    ] = None,
     until: Annotated[
-        int | None, typer.Option("--to", help="Last year; by default 2024, or that of --as-of if earlier.")
+        int | None,
+        typer.Option(
+            "--to", min=FIRST_YEAR, max=LAST_YEAR, help="Last year; by default 2024, or that of --as-of if earlier."
+        ),
     ] = None,
     figure: Draw = None,
     seed: Seed = 0,
@@ -80,16 +86,22 @@ def labour(
 def _threshold(text: str) -> tuple[int, float]:
     year, _, number = text.partition(":")
     try:
-        return int(year), float(number.replace(",", "").replace(" ", ""))
+        asked = int(year), float(number.replace(",", "").replace(" ", ""))
     except ValueError:
-        raise BadDate(f"{text!r} is no year and number of persons. Write it like 2017:2000000.") from None
+        asked = 0, -1.0
+    if not (FIRST_YEAR <= asked[0] <= LAST_YEAR and 0 <= asked[1] < float("inf")):
+        raise BadDate(f"{text!r} is no year and number of persons. Write it like 2017:2000000.")
+    return asked
 
 
 @app.command()
 def streams(
     place: Place,
     stream: Stream = None,
-    doubled: Annotated[int | None, typer.Option(help="For which series did the number double in this year?")] = None,
+    doubled: Annotated[
+        int | None,
+        typer.Option(min=FIRST_YEAR, max=LAST_YEAR, help="For which series did the number double in this year?"),
+    ] = None,
     exodus: Annotated[str | None, typer.Option(help="FIRST-LAST: who left in these years, source by source.")] = None,
     as_of: AsOf = None,
     strict: Strict = False,
@@ -179,7 +191,7 @@ def hidden(
     ],
     draws: Annotated[int, typer.Option(min=0, help="Draws; 0: the closed form where there is one.")] = 0,
     prior: Annotated[str, typer.Option(help="Of an amnesty: 1/U or flat.")] = "1/U",
-    known: Annotated[float | None, typer.Option(help="A stated total: refused if fewer than were seen.")] = None,
+    known: Annotated[float | None, typer.Option(min=0, help="A stated total: refused if fewer than were seen.")] = None,
     seed: Seed = 0,
     as_json: AsJson = False,
     format: Format = None,

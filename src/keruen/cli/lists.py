@@ -76,8 +76,9 @@ def measures(
     frame = pl.DataFrame(rows, schema=["name", "unit", "when", "topic", "meaning", "counterpart", "sign"])
     told = {"measures": rows, "streams": vocabulary.words("stream"), "statuses": vocabulary.words("status")}
     give(
-        frame, show=["name", "unit", "when", "meaning"], told=told, as_json=as_json, format=format, out=out, force=force
-    )
+        frame, show=["name", "unit", "when", "meaning"], told=told, as_json=as_json, format=format, out=out,
+        force=force, nothing=f"No measure's name or meaning holds {find!r}. All: keruen measures",
+    )  # fmt: skip
 
 
 @app.command()

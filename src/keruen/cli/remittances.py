@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from keruen.cli.common import (
+    FIRST_YEAR,
+    LAST_YEAR,
     AsJson,
     AsOf,
     Draw,
@@ -17,6 +19,7 @@ from keruen.cli.common import (
     Format,
     Out,
     Place,
+    Seed,
     Strict,
     app,
     as_typed,
@@ -25,15 +28,21 @@ from keruen.cli.common import (
 )
 from keruen.errors import VocabularyError
 
-Seed = Annotated[int, typer.Option(help="Of the random draws.")]
-Year = Annotated[int | None, typer.Option(help="A calendar year; by default the last that is well reported.")]
+Year = Annotated[
+    int | None,
+    typer.Option(min=FIRST_YEAR, max=LAST_YEAR, help="A calendar year; by default the last that is well reported."),
+]
 
 
 @app.command()
 def remittances(
     place: Place,
-    since: Annotated[int | None, typer.Option("--from", metavar="YEAR", help="First year.")] = None,
-    until: Annotated[int | None, typer.Option("--to", metavar="YEAR", help="Last year.")] = None,
+    since: Annotated[
+        int | None, typer.Option("--from", metavar="YEAR", min=FIRST_YEAR, max=LAST_YEAR, help="First year.")
+    ] = None,
+    until: Annotated[
+        int | None, typer.Option("--to", metavar="YEAR", min=FIRST_YEAR, max=LAST_YEAR, help="Last year.")
+    ] = None,
     method: Annotated[
         str, typer.Option(help="stocks, incomes or ratha_shaw: how migrants are weighed.")
     ] = "ratha_shaw",
@@ -46,7 +55,10 @@ def remittances(
         bool, typer.Option("--matrices", help="The part of each sender in one year, by every matrix side by side.")
     ] = False,
     year: Annotated[
-        int | None, typer.Option(help="With --matrices: the year; by default the last of a published matrix.")
+        int | None,
+        typer.Option(
+            min=FIRST_YEAR, max=LAST_YEAR, help="With --matrices: the year; by default the last of a published matrix."
+        ),
     ] = None,
     figure: Annotated[Path | None, typer.Option(help="Draw --matrices: SVG, PNG or PDF by the name's ending.")] = None,
     as_of: AsOf = None,
@@ -120,7 +132,7 @@ def leverage(
         typer.Option(help="Draw who hangs on whom as a network: SVG, PNG or PDF by the name's ending."),
     ] = None,
     above: Annotated[
-        float, typer.Option(help="With --figure: corridors that may reach so many percent of a product.")
+        float, typer.Option(min=0, help="With --figure: corridors that may reach so many percent of a product.")
     ] = 1.0,
     year: Year = None,
     draws: Annotated[int, typer.Option(min=1, help="Draws over rival editions.")] = 1000,
@@ -170,7 +182,7 @@ Range = tuple[float, float, float]
 def access(
     place: Place,
     holder: Annotated[str, typer.Argument(help="Whose labour market is open.", show_default=False)],
-    year: Annotated[int, typer.Option(help="A calendar year.")] = 2015,
+    year: Annotated[int, typer.Option(min=FIRST_YEAR, max=LAST_YEAR, help="A calendar year.")] = 2015,
     permit_cost: Annotated[
         Range | None,
         typer.Option(
@@ -228,7 +240,10 @@ def shock(
     host: Annotated[str, typer.Argument(help="The host whose economy is shocked.", show_default=False)],
     growth: Annotated[float | None, typer.Option(help="Real growth, percent: -3.8, not -0.038.")] = None,
     currency: Annotated[float | None, typer.Option(help="Change of what its currency buys in USD, percent.")] = None,
-    year: Annotated[int | None, typer.Option(help="Year of the shock; the model learns from the years before.")] = None,
+    year: Annotated[
+        int | None,
+        typer.Option(min=FIRST_YEAR, max=LAST_YEAR, help="Year of the shock; the model learns from the years before."),
+    ] = None,
     receiver: Annotated[list[str] | None, typer.Option("--receiver", help="A place; give it again for more.")] = None,
     as_of: AsOf = None,
     seed: Seed = 0,

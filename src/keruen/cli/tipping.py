@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from keruen.cli.common import AsJson, AsOf, Force, Format, Out, Strict, app, give, refuse
+from keruen.cli.common import FIRST_YEAR, LAST_YEAR, AsJson, AsOf, Force, Format, Out, Seed, Strict, app, give, refuse
 from keruen.errors import ConceptError
 
 
@@ -20,14 +20,16 @@ def tipping(
     persistence: Annotated[int, typer.Option(help="Years that a turn must last.")] = 5,
     threshold: Annotated[float, typer.Option(help="Receiving means above this, per 1,000 a year.")] = 0.0,
     hysteresis: Annotated[float, typer.Option(help="Half the width of the dead band, per 1,000.")] = 0.5,
-    since: Annotated[int, typer.Option(help="First year in which a turn counts.")] = 1990,
+    since: Annotated[
+        int, typer.Option(min=FIRST_YEAR, max=LAST_YEAR, help="First year in which a turn counts.")
+    ] = 1990,
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="The same under other treatments of the evidence, one a row.")
     ] = False,
     leave_one_out: Annotated[
         bool, typer.Option("--leave-one-out", help="The same without each source in turn, one a row.")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    seed: Seed = 0,
     as_json: AsJson = False,
     format: Format = None,
     out: Out = None,
@@ -97,8 +99,8 @@ def tipping(
 @app.command()
 def sbc(
     place: Annotated[str, typer.Argument(help="Its design of claims is used, not its figures.")],
-    sets: Annotated[int, typer.Option(help="Simulated data sets; 300 for a verdict.")] = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Of the simulations.")] = 0,
+    sets: Annotated[int, typer.Option(min=1, help="Simulated data sets; 300 for a verdict.")] = 20,
+    seed: Seed = 0,
     as_of: AsOf = None,
     as_json: AsJson = False,
     format: Format = None,
@@ -127,7 +129,7 @@ def backtest(
     edition: Annotated[
         list[str] | None, typer.Option(help="An edition whose day is gone back to; may be said more than once.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    seed: Seed = 0,
     as_json: AsJson = False,
     format: Format = None,
     out: Out = None,

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from keruen.readers.opening import Grid, empty
+from keruen.readers.workbook import Percent
 from keruen.vocabulary import measures
 
 
@@ -122,11 +123,56 @@ def numbers(grid: Grid, name: str, cells: list[Any] | None, decimal: str | None)
         else:
             value = reading[cell][1 if comma else 0]
             if value is None:
-                grid.tell(
-                    line, name, f"{cell.strip()[:40]!r} is not a number; leave the cell empty where nobody reported one"
-                )
+                grid.tell(line, name, f"{cell.strip()[:40]!r} is not a number{_instead(cell, name, comma)}")
         told.append(value)
     return told
+
+
+_ABSENT = {
+    "-", "–", "—", ".", "..", "...", "…", "x", "х", "n/a", "na", "n.a.", "n.d.", "nd", "nan", "null", "none", "#n/a",
+    "no data", "not available", "н/д", "н.д.", "нд", "нет данных", "жоқ", "м/ж",
+}  # fmt: skip
+"""What publishers print where they have no figure."""
+
+_WORDS = {
+    "тыс": "thousand",
+    "тысяч": "thousand",
+    "мың": "thousand",
+    "k": "thousand",
+    "млн": "million",
+    "млрд": "billion",
+}
+_MARKED = re.compile(r"([+-]?[\d][\d.,' ]*?)\s*([^\d.,' ].*|\d\))?", re.DOTALL)
+
+
+def _instead(cell: str, name: str, comma: bool) -> str:
+    """What to write instead of words, as the end of a sentence."""
+
+    def plain(text: str) -> str:
+        read = {v for v in (_as_point(text), _as_comma(text)) if v is not None}
+        return f"{read.pop():.15g}" if len(read) == 1 else text
+
+    said = cell.strip().translate(_BLANKS)
+    bare = said.casefold()
+    if bare in _ABSENT:
+        if name == "value":
+            return "; where nobody reported one leave the row out, or the cell empty beside low or high"
+        return "; leave the cell empty where nobody reported one"
+    if _as_point(said) is not None or _as_comma(said) is not None:
+        return f" where {',' if comma else '.'} is the decimal mark"
+    if (m := re.fullmatch(r"\((.*)\)", said)) and (_as_point(m[1]) or _as_comma(m[1])):
+        return f"; write -{plain(m[1])} if the brackets mean below zero"
+    m = _MARKED.fullmatch(said)
+    if m is None or not m[2] or (_as_point(m[1]) is None and _as_comma(m[1]) is None):
+        return "; give the number alone"
+    number, mark = plain(m[1]), m[2].strip()
+    if mark.casefold() in ("%", "percent", "per cent", "проц.", "процентов"):
+        return f"; write {number}, and percent in the column unit"
+    word = mark.casefold().split()[0].rstrip(".")
+    scale = _WORDS.get(word) or _NAMES.get(_SCALES.get(word, 1))
+    if scale:
+        return f"; write {number}, and {scale} in the column unit"
+    return f"; write {number}, and {mark!r} in the column flag if it is a mark"
 
 
 _SCALES = {
@@ -153,6 +199,32 @@ def _unit(said: str, unit: str) -> tuple[int, str | None] | None:
     told = rest if local else ("" if factor > 1 and rest == "" else unit)
     printed = f"{_NAMES[factor]} {told}".strip() if factor > 1 else (told if local else None)
     return factor, printed
+
+
+def percents(
+    grid: Grid, columns: dict[str, list[Any]], measure: Sequence[str | None], number: dict[str, list[float | None]]
+) -> None:
+    """Read what Excel shows as a percentage as it is shown, where percent are counted; refuse it elsewhere."""
+    known, first, taken = measures(), "", 0
+    for column in ("value", "low", "high"):
+        for at, (line, cell) in enumerate(zip(grid.lines, columns.get(column, ()), strict=False)):
+            name = measure[at]
+            if not isinstance(cell, Percent) or name not in known:
+                continue
+            shown = float(Decimal(repr(float(cell))) * 100)
+            if known[name].unit == "percent":
+                number[column][at] = shown
+                first, taken = first or f"{float(cell):g} as {shown:g}", taken + 1
+            elif known[name].unit != "ratio":
+                grid.tell(
+                    line, column, f"the cell shows {shown:g}%, and {name} is told in {known[name].unit}; "
+                    "format the cell as a number"
+                )  # fmt: skip
+    if taken:
+        grid.notes.append(
+            f"{taken} cell{'s' * (taken > 1)} that Excel shows with a percent sign {'were' if taken > 1 else 'was'} "
+            f"read as shown: {first} percent."
+        )
 
 
 def units(
@@ -207,11 +279,7 @@ def spans(
             if start[at] or end[at] or on[at]:
                 grid.tell(line, "year", f"{number}: the row tells its time twice; keep the year, or start and end")
             elif not _YEAR.fullmatch(number) or isinstance(year, bool | date):
-                grid.tell(
-                    line,
-                    "year",
-                    f"{number!r} is not a year between 1800 and 2199; a flow over several needs start and end",
-                )
+                grid.tell(line, "year", f"{number[:40]!r} is not a year between 1800 and 2199{_one_year(number)}")
             elif a_day:
                 grid.tell(line, "year", f"{number}: {name} is counted on a day; give it in `date`, say {number}-07-01")
             else:
@@ -226,6 +294,15 @@ def spans(
         elif a_day and start[at] is not None and (columns.get("end") is None or empty(columns["end"][at])):
             end[at] = start[at]
     return start, end
+
+
+def _one_year(said: str) -> str:
+    """What to write instead of a year that is marked, or of several, as the end of a sentence."""
+    if m := re.fullmatch(r"(\d{4})\s*([^\d\s].*|[¹²³⁰-⁹]+|\d\))", said):
+        several = re.search(r"\d{2}", m[2])
+        if _YEAR.fullmatch(m[1]) and not several:
+            return f"; write {m[1]}, and {m[2]!r} in the column flag if it is a mark"
+    return "; a flow over several needs start and end"
 
 
 def days(grid: Grid, name: str, cells: list[Any] | None) -> list[date | None]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,42 @@ class Grid:
 def empty(cell: Any) -> bool:
     """Whether a cell holds nothing."""
     return cell is None or (isinstance(cell, str) and not cell.strip())
+
+
+KNOWN = {*COLUMNS, *INSTEAD, *SCHEMA}
+ABOVE = 30
+"""So many rows above a header are looked past."""
+
+
+def _known(cells: Sequence[Any]) -> int:
+    return sum(str(c).strip().lower() in KNOWN for c in cells)
+
+
+def _header_row(found: Sequence[int]) -> int:
+    """Which of the first rows is the header, by how many names each knows: the first, unless a later one knows more."""
+    better = [at for at, known in enumerate(found) if known > 1]
+    return better[0] if better and found[0] < 2 else 0
+
+
+def _above(grid: Grid, first: int) -> None:
+    """Say what was left out above the header."""
+    if grid.header > first:
+        rows = f"{grid.word} {first}" if grid.header == first + 1 else f"{grid.word}s {first} to {grid.header - 1}"
+        grid.notes.append(f"The header is in {grid.word} {grid.header}; {rows} above it left out.")
+
+
+def _words_alone(grid: Grid, line: int, row: Sequence[Any]) -> bool:
+    """Whether a row holds one cell alone, a note under a table say; it is told, once."""
+    held = [at for at, cell in enumerate(row) if not empty(cell)]
+    if len(held) != 1 or held[0] > 0 or len(grid.names) < 3:
+        return False
+    said = str(row[0]).strip()
+    grid.tell(
+        line,
+        grid.names[0],
+        f"the row holds nothing but {said[:60]!r}; begin a note under the table with #, or delete it",
+    )
+    return True
 
 
 def opened(table: Any) -> Grid:
@@ -179,14 +217,16 @@ def _csv(path: Path) -> Grid:
         _short_header(path, begun)
     text, encoding = _decoded(path)
     source = io.StringIO(text, newline="")
-    before = 0
-    header = ""
-    for header in source:
-        before += 1
-        if header.strip() and not header.lstrip().lstrip('"').startswith("#"):
-            break
-    else:
+    first: list[tuple[int, int, str]] = []
+    number = 0
+    while len(first) < ABOVE and (line := source.readline()):
+        number += 1
+        if line.strip(" \t\r\n,;") and not line.lstrip().lstrip('"').startswith("#"):
+            first.append((number, source.tell(), line))
+    if not first:
         raise UnreadableSource(f"{path} has no header. A template is printed by: keruen template evidence")
+    before, end, header = first[_header_row([_known(_header(line[:MAX_HEADER])[1]) for _, _, line in first])]
+    source.seek(end)
     _short_header(path, header.encode())
     if any(ord(c) < 32 and c not in "\t\r\n" for c in header):
         raise UnreadableSource(f"{path} is binary, no table. Give a CSV, Excel (.xlsx) or Parquet file.")
@@ -194,6 +234,7 @@ def _csv(path: Path) -> Grid:
     grid = Grid(str(path), "line", names, [[] for _ in names], [], before)
     if encoding:
         grid.notes.append(f"{path} was read as {encoding}, for it is not UTF-8.")
+    _above(grid, first[0][0])
     _records(grid, csv.reader(source, delimiter=mark, strict=True), before, mark)
     return grid
 
@@ -213,11 +254,10 @@ def _short_header(path: Path, begun: bytes) -> None:
 
 def _header(line: str) -> tuple[str, list[str]]:
     """The separator that makes most of the header known, and the names."""
-    known = {*COLUMNS, *INSTEAD, *SCHEMA}
     best: tuple[int, str, list[str]] = (-1, ",", [])
     for mark in (",", ";", "\t"):
         names = [n.strip().lower() for n in next(csv.reader([line.rstrip("\r\n")], delimiter=mark))]
-        score = sum(n in known for n in names)
+        score = _known(names)
         if score > best[0]:
             best = (score, mark, names)
     return best[1], best[2]
@@ -244,6 +284,8 @@ def _records(grid: Grid, records: Any, before: int, mark: str) -> None:
                 continue
             if commented(record[0]):
                 left_out += 1
+            elif _words_alone(grid, at, record):
+                continue
             elif len(record) == width or (len(record) > width and not any(map(str.strip, record[width:]))):
                 kept.append(record)
                 grid.lines.append(at)
@@ -266,8 +308,11 @@ def _workbook(path: Path) -> Grid:
     where = f"{path}, sheet {sheet.title!r}"
     grid: Grid | None = None
     width = left_out = 0
+    held = ((line, row) for line, row in enumerate(sheet.rows, 1) if not all(map(empty, row)))
+    first = list(islice(((line, row) for line, row in held if not commented(row[0])), ABOVE))
+    header = first[_header_row([_known(row) for _, row in first])][0] if first else 0
     for line, row in enumerate(sheet.rows, 1):
-        if all(map(empty, row)):
+        if line < header or all(map(empty, row)):
             continue
         if grid is None:
             if commented(row[0]):
@@ -278,8 +323,11 @@ def _workbook(path: Path) -> Grid:
             if width > MAX_COLUMNS:
                 raise UnreadableSource(f"{where} has {width:,} columns; the template has {len(COLUMNS)}.")
             grid = Grid(where, "row", [str(c).strip().lower() for c in row], [[] for _ in row], [], line)
+            _above(grid, first[0][0])
         elif commented(row[0]):
             left_out += 1
+        elif _words_alone(grid, line, row):
+            continue
         else:
             if not all(map(empty, row[width:])):
                 grid.tell(line, grid.names[-1], f"the row has cells beyond the {width} columns of the header")
@@ -294,6 +342,8 @@ def _workbook(path: Path) -> Grid:
         grid.notes.append(f"{left_out} row{'s' if left_out > 1 else ''} beginning with # left out.")
     for cells in sheet.merged:
         row_, column_ = workbook.place(cells)
+        if row_ + 1 < header:
+            continue
         name = grid.names[column_] if column_ < width and grid.names[column_] else str(column_ + 1)
         grid.tell(row_ + 1, name, f"merged cells: {cells}; unmerge them")
     read = set(grid.lines)

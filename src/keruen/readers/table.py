@@ -17,16 +17,17 @@ import polars as pl
 
 from keruen.contract import SCHEMA, SUGGESTED, claims, faults
 from keruen.errors import BadDate, FaultyTable, UnknownPlace, UnreadableSource
-from keruen.places import code_of, place
+from keruen.places import code_meant, place
 from keruen.provenance import Release, day, precision
-from keruen.readers.cells import numbers, spans, texts, units
+from keruen.readers.cells import numbers, percents, spans, texts, units
 from keruen.readers.opening import Grid, opened
-from keruen.readers.template import COLUMNS, INSTEAD
+from keruen.readers.template import COLUMNS, EXAMPLE, INSTEAD
 
 REQUIRED = ("measure", "place", "source")
 NUMBERS = ("value", "low", "high", "level")
 DAYS = ("start", "end", "date")
 _TIMES = {"start", "year", "date"}
+_YEARS = re.compile(r"((?:1[89]|2[01])\d\d)(?:\.0|\s*г\.?|\s*год|\s*ж\.?)?")
 _FIGURES = {"value", "low", "high", "text", "retracts"}
 CARD = ("source", "publisher", "url", "licence", "released")
 TEXTS = [c for c in COLUMNS if c not in (*NUMBERS, *DAYS)]
@@ -97,28 +98,34 @@ def read(
     )
 
 
-def load(table: Any, *, decimal: str | None = None, **said: str | date | None) -> Table:
-    """As :func:`read`, with the cards of the releases, the lines, and what to tell the user."""
+def load(table: Any, *, decimal: str | None = None, examples: bool = True, **said: str | date | None) -> Table:
+    """As :func:`read`, with the cards of the releases, the lines, and what to tell the user.
+
+    Without `examples` the invented rows of the template are faults.
+    """
     if decimal not in (None, ".", ","):
         raise UnreadableSource(f"The decimal mark is '.' or ',', not {decimal!r}.")
     grid = opened(table)
     if set(SCHEMA) <= set(grid.names):
-        return _again(grid)
-    return _checked(grid, {k: str(v) for k, v in said.items() if v is not None}, decimal)
+        return _again(grid, examples)
+    return _checked(grid, {k: str(v) for k, v in said.items() if v is not None}, decimal, examples)
 
 
 # ---------------------------------------------------------------- from cells to claims
 
 
-def _checked(grid: Grid, said: dict[str, str], decimal: str | None) -> Table:
+def _checked(grid: Grid, said: dict[str, str], decimal: str | None, examples: bool) -> Table:
     columns = _columns(grid, said)
     rows = len(grid.lines)
     text = {c: texts(grid, c, columns.get(c)) for c in TEXTS}
     for name, value in said.items():
         text[name] = [value if t is None else t for t in text[name]]
+    if not examples:
+        _replaced(grid, text)
     number = {c: numbers(grid, c, columns.get(c), decimal) for c in NUMBERS}
     start, end = spans(grid, columns, text["measure"])
     codes = {c: _codes(grid, c, text[c]) for c in ("place", "counterpart")}
+    percents(grid, columns, text["measure"], number)
     printed, number = units(grid, text, number)
     keys, cards = _cards(grid, text)
     today = date.today()
@@ -163,6 +170,18 @@ def _checked(grid: Grid, said: dict[str, str], decimal: str | None) -> Table:
     )
 
 
+def _replaced(grid: Grid, text: dict[str, list[str | None]]) -> None:
+    """Rows that still name the invented source or publisher of the template are faults: nobody reported them."""
+    invented = {c: {row[c] for row in EXAMPLE} for c in ("source", "publisher")}
+    for at, line in enumerate(grid.lines):
+        column = next((c for c, some in invented.items() if text[c][at] in some), None)
+        if column is not None:
+            said = text[column][at]
+            grid.tell(
+                line, column, f"{said!r} is the template's invented example; replace this row by a figure of yours"
+            )
+
+
 def _raise(grid: Grid) -> None:
     if grid.faults:
         told = [f"{grid.word} {line}, column {column}: {remedy}" for line, column, remedy in sorted(grid.faults)]
@@ -185,7 +204,17 @@ def _columns(grid: Grid, said: dict[str, str]) -> dict[str, list[Any]]:
     """Columns by name; names that the template does not know, or that stand twice, are faults."""
     known = [*COLUMNS, *INSTEAD]
     found: dict[str, list[Any]] = {}
+    years = [m[1] for name in grid.names if (m := _YEARS.fullmatch(name))]
+    wide = len(years) > 1
+    if wide:
+        grid.tell(
+            grid.header, years[0], f"the columns {years[0]} to {years[-1]} are years; one row is one number: make "
+            "a row of every year, with the columns year and value (Excel: Data, From Table, Unpivot Columns; polars: "
+            "frame.unpivot(index=…, variable_name='year', value_name='value'))"
+        )  # fmt: skip
     for at, name in enumerate(grid.names):
+        if wide and _YEARS.fullmatch(name):
+            continue
         if not name:
             if any(c is not None and str(c).strip() for c in grid.columns[at]):
                 grid.tell(grid.header, str(at + 1), "the column has no name; name it, or empty it")
@@ -201,9 +230,9 @@ def _columns(grid: Grid, said: dict[str, str]) -> dict[str, list[Any]]:
         if name not in found and name not in said:
             also = f"; or say it for all rows with {name}=" if name != "place" else ""
             grid.tell(grid.header, name, f"the column {name!r} is missing: {COLUMNS[name]}{also}")
-    if not _TIMES & set(found):
+    if not _TIMES & set(found) and not wide:
         grid.tell(grid.header, "start", "no column tells the time: give start and end, or year, or date")
-    if not _FIGURES & set(found):
+    if not _FIGURES & set(found) and not wide:
         grid.tell(grid.header, "value", "no column tells a figure: give value (or low, high, text)")
     return found
 
@@ -212,7 +241,7 @@ def _columns(grid: Grid, said: dict[str, str]) -> dict[str, list[Any]]:
 
 
 def _codes(grid: Grid, name: str, said: list[str | None]) -> list[str | None]:
-    codes = {text: code_of(text) for text in dict.fromkeys(said) if text is not None}
+    codes = {text: code_meant(text) for text in dict.fromkeys(said) if text is not None}
     unknown = [text for text, code in codes.items() if code is None]
     wrong = {text: f"No place is called {text!r}. All: keruen places." for text in unknown}
     for text in unknown[:SUGGESTED]:  # to look for what was meant takes some hundredths of a second a name
@@ -316,7 +345,7 @@ def _said_date(card: Release) -> str | None:
     return card.released.isoformat()[: {"day": 10, "month": 7, "year": 4}[card.precision]]
 
 
-def _again(grid: Grid) -> Table:
+def _again(grid: Grid, examples: bool) -> Table:
     """A table that :func:`read` has made already."""
     frame = dict(zip(grid.names, grid.columns, strict=True))
     foreign = set(frame) - set(SCHEMA) - set(CARD)
@@ -329,7 +358,10 @@ def _again(grid: Grid) -> Table:
         )
     _raise(grid)
     table = pl.DataFrame({c: pl.Series(frame[c], dtype=t) for c, t in SCHEMA.items()})
-    keys, cards = _cards(grid, {c: texts(grid, c, frame[c]) for c in CARD})
+    text = {c: texts(grid, c, frame[c]) for c in CARD}
+    if not examples:
+        _replaced(grid, text)
+    keys, cards = _cards(grid, text)
     for line, said, key in zip(grid.lines, frame["release"], keys, strict=True):
         if said != key:
             grid.tell(

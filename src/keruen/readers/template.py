@@ -1,4 +1,7 @@
-"""The template of a table of the user's own: its columns, and invented rows that are themselves valid."""
+"""The template of a table of the user's own: its columns, and invented rows that show how one is written.
+
+The rows can be read as they stand; to add them is refused, for nobody reported them.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ EXAMPLE = [
 
 
 def template() -> str:
-    """The template of a table as CSV: comments, the header, and invented rows that are themselves valid.
+    """The template of a table as CSV: comments, the header, and invented rows to be replaced.
 
     Examples
     --------
@@ -68,6 +71,7 @@ def template() -> str:
         "# Keruen: a table of figures of your own. One row, one number, as one source states it.",
         "# Lines that begin with # are left out. Columns may stand in any order; those you do not need may go.",
         "# `year` may stand for start and end of a flow, `date` for the day of a stock.",
+        "# The rows below the header are invented: replace them by figures of yours. They are refused as they stand.",
         "#",
         *(f"# {name}: {meaning.format(**told)}" for name, meaning in COLUMNS.items()),
     ]

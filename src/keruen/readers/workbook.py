@@ -1,7 +1,8 @@
 """The first sheet of an Excel workbook that holds anything: its cells as they stand, and what Excel hides in them.
 
-Calamine reads the cells. It tells neither errors (it reads ``#N/A`` as nothing) nor formulas that were never computed,
-and sets aside room for every cell between the first and the last: these are found in the sheet's own text, first.
+Calamine reads the cells. It tells neither errors (it reads ``#N/A`` as nothing), nor formulas that were never computed,
+nor that 0.269 is shown as 26.9%, and sets aside room for every cell between the first and the last: these are found in
+the workbook's own text, first.
 """
 
 from __future__ import annotations
@@ -22,9 +23,13 @@ MAX_RATIO = 200
 MAX_AREA = 10_000_000
 
 
+class Percent(float):
+    """A number that Excel shows as a percentage: 0.269 in the cell, 26.9% to the eye."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Rows of a sheet from its first row and column on; an empty cell is ``""``.
+    """Rows of a sheet from its first row and column on; an empty cell is ``""``, a number shown with % a `Percent`.
 
     ``others`` are the titles of further sheets that hold anything, ``merged`` the ranges of merged cells,
     ``uncomputed`` the (row, column, formula) whose result is not stored. Rows and columns count from 0.
@@ -47,6 +52,7 @@ class _Marks:
     merged: list[str] = field(default_factory=list)
     errors: list[tuple[int, int, str]] = field(default_factory=list)
     uncomputed: list[tuple[int, int, str]] = field(default_factory=list)
+    percents: list[tuple[int, int]] = field(default_factory=list)
 
 
 def read(path: Path) -> Sheet:
@@ -94,11 +100,12 @@ def _small_enough(path: Path) -> None:
 def _first(path: Path, z: zipfile.ZipFile) -> Sheet:
     from python_calamine import CalamineWorkbook
 
-    inside, untold = _sheets(z)
+    inside, untold, styled = _sheets(z)
+    shown = _percent_styles(z, styled)
     found: list[tuple[str, list[list[Any]], _Marks]] = []
     with path.open("rb") as f, CalamineWorkbook.from_filelike(f) as book:
         for title, part in inside.items():
-            marks = _marks(z, part, untold)
+            marks = _marks(z, part, untold, shown)
             where = f"{path}, sheet {title!r}"
             if marks.lost:
                 raise UnreadableSource(f"{where}: its cells carry no addresses. Save it anew in Excel, or as CSV.")
@@ -111,6 +118,10 @@ def _first(path: Path, z: zipfile.ZipFile) -> Sheet:
             rows = book.get_sheet_by_name(title).to_python(skip_empty_area=False)
             for row, column, said in marks.errors:
                 rows[row][column] = said
+            for row, column in marks.percents:
+                number = rows[row][column]
+                if isinstance(number, int | float) and not isinstance(number, bool):
+                    rows[row][column] = Percent(number)
             if any(str(cell).strip() for row in rows for cell in row):
                 found.append((title, [] if found else rows, marks))
     if not found:
@@ -134,8 +145,8 @@ def column_number(letters: bytes) -> int:
     return number
 
 
-def _sheets(z: zipfile.ZipFile) -> tuple[dict[str, str], bool]:
-    """Where the text of every sheet lies, by its title; and whether the workbook still waits to be computed."""
+def _sheets(z: zipfile.ZipFile) -> tuple[dict[str, str], bool, str | None]:
+    """Where the text of every sheet lies, by its title; whether the workbook waits to be computed; where styles lie."""
     kinds = {}
     for link in ElementTree.fromstring(z.read("xl/_rels/workbook.xml.rels")):
         target = PurePosixPath("/xl", link.attrib["Target"])
@@ -150,7 +161,39 @@ def _sheets(z: zipfile.ZipFile) -> tuple[dict[str, str], bool]:
                 found[element.attrib["name"]] = part
         elif name == "calcPr":
             untold = element.attrib.get("fullCalcOnLoad") in ("1", "true")
-    return found, untold
+    styles = [part for part, kind in kinds.values() if kind == "styles"]
+    return found, untold, styles[0] if styles else None
+
+
+_PERCENT = {"9", "10"}
+"""The formats 0% and 0.00%, which every workbook has without saying so."""
+
+
+def shows_percent(code: str) -> bool:
+    """Whether a number format shows a hundredfold with a percent sign; one that is quoted is a mere letter.
+
+    Examples
+    --------
+    >>> shows_percent("0.0%"), shows_percent('0.0"%"'), shows_percent(r"0.0\\%"), shows_percent("[Red]-0 %;0 %")
+    (True, False, False, True)
+    """
+    return "%" in re.sub(r'"[^"]*"|\\.|_.|\*.|\[[^]]*\]', "", code)
+
+
+def _percent_styles(z: zipfile.ZipFile, part: str | None) -> list[bytes]:
+    """The numbers of the styles that show a percentage."""
+    if part is None or part not in z.namelist():
+        return []
+    codes, styles = set(_PERCENT), []
+    for element in ElementTree.fromstring(z.read(part)):
+        name = element.tag.rpartition("}")[2]
+        if name == "numFmts":
+            for told in element:
+                key = told.attrib.get("numFmtId", "")
+                (codes.add if shows_percent(told.attrib.get("formatCode", "")) else codes.discard)(key)
+        elif name == "cellXfs":
+            styles = [told.attrib.get("numFmtId", "0") for told in element]
+    return [str(at).encode() for at, key in enumerate(styles) if key in codes]
 
 
 def _pieces(z: zipfile.ZipFile, part: str) -> Iterator[bytes]:
@@ -173,18 +216,20 @@ _SEEN = {
     "error": rb"<~c\s([^>]*?\bt=[\"']e[\"'][^>]*)(?<!/)>(?:(?!</~c>).)*?<~v>([^<]*)",
     "formula": rb"<~c\s([^>]*)(?<!/)>\s*<~f\b[^>]*?(?:/>|>(.*?)</~f>)(.*?)</~c>",
     "result": rb"<~v>([^<]*)",
+    "percent": rb"<~c\s([^>]*?\bs=[\"'](?:@)[\"'][^>]*)(?<!/)>",
     "merged": rb"<~mergeCell\s+ref=[\"']([A-Z0-9:]+)[\"']",
 }
 
 
-def _marks(z: zipfile.ZipFile, part: str, untold: bool) -> _Marks:
+def _marks(z: zipfile.ZipFile, part: str, untold: bool, shown: list[bytes]) -> _Marks:
     found, rows = _Marks(), set()
     seen: dict[str, re.Pattern[bytes]] = {}
     for piece in _pieces(z, part):
         if not seen:
             begun = re.search(rb"<(\w+:)?worksheet\b", piece)
             prefix = (begun and begun[1]) or b""
-            seen = {name: re.compile(said.replace(b"~", prefix), re.DOTALL) for name, said in _SEEN.items()}
+            known = {name: said.replace(b"~", prefix).replace(b"@", b"|".join(shown)) for name, said in _SEEN.items()}
+            seen = {name: re.compile(said, re.DOTALL) for name, said in known.items()}
         if seen["lost"].search(piece):
             found.lost = True
             return found
@@ -193,6 +238,8 @@ def _marks(z: zipfile.ZipFile, part: str, untold: bool) -> _Marks:
             rows.add(row)
         found.merged += [told.decode() for told in seen["merged"].findall(piece)]
         found.errors += [(*_place(cell), unescape(said.decode())) for cell, said in seen["error"].findall(piece)]
+        if shown:
+            found.percents += [_place(cell) for cell in seen["percent"].findall(piece)]
         if b"<%bf" % prefix in piece:
             for cell, said, rest in seen["formula"].findall(piece):
                 stored = result[1] if (result := seen["result"].search(rest)) else b""

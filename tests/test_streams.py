@@ -388,6 +388,18 @@ def test_streams_and_events__json(monkeypatch, capsys):
     assert (code, "1991-2004" in err) == (2, True)
 
 
+@pytest.mark.packaged
+def test_disagree_and_compare__spans_are_half_open_and_round_as_briefs_do(monkeypatch, capsys):
+    code, out, _ = run(monkeypatch, capsys, "disagree", "KAZ", "--from", "2014", "--to", "2014")
+    assert code == 0
+    assert {line[:10] for line in out.splitlines()[1:]} == {"2010-07-01", "2014-01-01"}
+    assert "-26,193" in out
+    assert "-26,192" not in out
+    code, out, _ = run(monkeypatch, capsys, "compare", "KAZ", "UZB", "--from", "2014", "--to", "2014")
+    assert code == 0
+    assert [line[:10] for line in out.splitlines() if line[:2] == "20"] == ["2010-07-01"]
+
+
 def test_labour__command_on_the_packaged_figures(tmp_path, monkeypatch, capsys):
     picture = tmp_path / "fan.svg"
     code, out, err = run(monkeypatch, capsys, "labour", "KAZ", "--json", "--figure", picture)

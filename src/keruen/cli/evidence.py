@@ -137,13 +137,10 @@ def disagree(
 
     from keruen.disagreement import disagreement, periods
     from keruen.places import place as one
-    from keruen.provenance import day
 
-    rows = disagreement(place, measure, counterpart=counterpart, stream=stream, as_of=as_of, strict=strict)
-    if since:
-        rows = rows.filter(pl.col("end") >= day(since))
-    if until:
-        rows = rows.filter(pl.col("start") <= day(until, last=True))
+    rows = disagreement(
+        place, measure, counterpart=counterpart, stream=stream, since=since, until=until, as_of=as_of, strict=strict
+    )
     told = None
     if as_json and out is None:
         told = {"place": one(place).code, "measure": measure, "as_of": as_of, "periods": periods(rows)}
@@ -218,22 +215,15 @@ def compare(
 
     `keruen compare KAZ UZB --from 2000 --to 2020`
     """
-    import polars as pl
-
     from keruen.cli.screen import show_table
     from keruen.compare import compare, side_by_side
-    from keruen.provenance import day
 
-    rows = compare(places, measure, as_of=as_of, strict=strict)
-    if since:
-        rows = rows.filter(pl.col("end") >= day(since))
-    if until:
-        rows = rows.filter(pl.col("start") <= day(until, last=True))
+    rows = compare(places, measure, since=since, until=until, as_of=as_of, strict=strict)
     told = {"places": sorted(set(rows["place"])), "measure": measure, "as_of": as_of, "rows": rows.to_dicts()}
     if as_json or format or out:
         give(rows, show=rows.columns[:-1], told=told, as_json=as_json, format=format, out=out, force=force)
         return
-    eye = side_by_side(rows, since=day(since).year if since else 1990, until=day(until, last=True) if until else None)
+    eye = side_by_side(rows, since=0 if since else 1990)
     show_table(eye)
     names = dict(rows.select("place", "name").unique().sort("place").iter_rows())
     print("; ".join(f"{code}: {name}" for code, name in names.items()) + f". {measure}, {rows['unit'][0]}.")

@@ -28,7 +28,11 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:,.0f}" if value.is_integer() or abs(value) >= 1000 else f"{value:,.3g}"
+        from keruen.labels import spelt
+
+        # As briefs and figures round: half a person away from zero.
+        whole = value.is_integer() or abs(value) >= 1000
+        return spelt(value).replace("−", "-") if whole else f"{value:,.3g}"
     return str(value)
 
 

@@ -230,7 +230,7 @@ def compare(
     if until:
         rows = rows.filter(pl.col("start") <= day(until, last=True))
     told = {"places": sorted(set(rows["place"])), "measure": measure, "as_of": as_of, "rows": rows.to_dicts()}
-    if as_json or format or out:
+    if as_json or format or out or rows.is_empty():
         give(rows, show=rows.columns[:-1], told=told, as_json=as_json, format=format, out=out, force=force)
         return
     eye = side_by_side(rows, since=day(since).year if since else 1990, until=day(until, last=True) if until else None)

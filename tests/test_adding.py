@@ -120,6 +120,20 @@ def test_add__a_row_that_equals_a_packaged_one_is_told(home, tmp_path):
 
 
 @pytest.mark.packaged
+def test_add__the_command_says_on_standard_error_which_rows_equal_packaged_ones(home, tmp_path, monkeypatch, capfd):
+    import sys
+
+    from keruen.cli import main
+
+    path = csv(tmp_path, "net_migration,KAZ,2017-01-01,2018-01-01,-22130,Notes,2018-06-30\n")
+    for more in ((), ("--json",)):
+        monkeypatch.setattr(sys, "argv", ["keruen", "add", str(path), *more])
+        with pytest.raises(SystemExit):
+            main()
+        assert "of release bns-taldau. A copy is no second witness" in capfd.readouterr().err
+
+
+@pytest.mark.packaged
 def test_add__a_copy_that_says_how_it_counts_changes_no_path(home, tmp_path):
     head = "measure,place,year,value,definition,source,released\n"
     before = reported("KAZ")

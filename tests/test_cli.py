@@ -193,6 +193,8 @@ def test_errors__name_the_remedy_and_end_with_2(run, words, said):
         (("evidence", "KAZ", "-m", "net_migration", "--from", "3000", "--strict"), "none fits --from 3000 --strict."),
         (("measures", "zzz"), "No measure's name or meaning holds 'zzz'. All: keruen measures"),
         (("events", "TON"), "Nobody reported what was asked for."),
+        (("compare", "KAZ", "UZB", "--from", "3000"), "Nobody reported what was asked for."),
+        (("sources", "--as-of", "1500"), "Nobody reported what was asked for."),
     ],
 )  # fmt: skip
 def test_no_rows__are_told_in_one_line_with_what_there_is(run, words, said):

@@ -258,6 +258,11 @@ def test_numbers__of_a_bound_nobody_reported_stay_empty(tmp_path):
     assert faults(path) == ["line 2, column low: 'n/a' is not a number; leave the cell empty where nobody reported one"]
 
 
+def test_numbers__a_level_is_a_part_of_one(tmp_path):
+    path = table(tmp_path, "measure,place,year,value,low,high,level,source\nbirths,KAZ,2017,5,4,6,80%,Book\n")
+    assert faults(path) == ["line 2, column level: '80%' is not a number; write 0.8 for an interval of 80%"]
+
+
 def test_numbers__remedies_lead_to_a_table_that_is_read(tmp_path):
     rows = "net_migration,KAZ,2017,-29.5,thousand,Book\nremittances_share_gdp,TJK,2017,20.1,percent,Book\n"
     assert read(table(tmp_path, "measure,place,year,value,unit,source\n" + rows))["value"].to_list() == [-29_500, 20.1]

@@ -346,6 +346,12 @@ def _event_claims(version: str) -> pl.DataFrame:
 # ---------------------------------------------------------------- sources
 
 
+SOURCE: dict[str, Any] = {
+    "key": pl.String, "publisher": pl.String, "title": pl.String, "edition": pl.String, "released": pl.Date,
+    "precision": pl.String, "known_basis": pl.String, "licence": pl.String, "url": pl.String, "zeros": pl.String,
+    "family": pl.String, "rows": pl.Int64, "copies": pl.Int64, "restricted": pl.Boolean, "own": pl.Boolean,
+    "faults": pl.List(pl.String),
+}  # fmt: skip
 RUNNING = "a running series, as the publication lag makes it known"
 
 
@@ -385,8 +391,7 @@ def sources(as_of: str | int | date | None = None) -> pl.DataFrame:
                 "faults": [f.text for f in card.faults if told is None or f.known <= told],
             }
         )  # fmt: skip
-    schema: dict[str, Any] = {"released": pl.Date, "rows": pl.Int64, "copies": pl.Int64, "faults": pl.List(pl.String)}
-    return pl.DataFrame(rows, schema_overrides=schema, infer_schema_length=None).sort("key")
+    return pl.DataFrame(rows, schema=SOURCE).sort("key")
 
 
 def _counts(told: date | None) -> dict[str, tuple[int, int, date | None]]:

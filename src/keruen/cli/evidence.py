@@ -220,7 +220,7 @@ def compare(
 
     rows = compare(places, measure, since=since, until=until, as_of=as_of, strict=strict)
     told = {"places": sorted(set(rows["place"])), "measure": measure, "as_of": as_of, "rows": rows.to_dicts()}
-    if as_json or format or out:
+    if as_json or format or out or rows.is_empty():
         give(rows, show=rows.columns[:-1], told=told, as_json=as_json, format=format, out=out, force=force)
         return
     eye = side_by_side(rows, since=0 if since else 1990)

@@ -50,8 +50,8 @@ def add(
     )  # fmt: skip
     if as_json:
         say_json(asdict(summary))
-        return
-    print(f"{file}: {summary.added} rows added, {summary.already} were there already.")
+    else:
+        print(f"{file}: {summary.added} rows added, {summary.already} were there already.")
     for note in summary.notes:
         print(f"  {note}", file=sys.stderr)
 

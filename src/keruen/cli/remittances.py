@@ -132,7 +132,7 @@ def leverage(
         typer.Option(help="Draw who hangs on whom as a network: SVG, PNG or PDF by the name's ending."),
     ] = None,
     above: Annotated[
-        float, typer.Option(min=0, help="With --figure: corridors that may reach so many percent of a product.")
+        float, typer.Option(help="With --figure: corridors that may reach so many percent of a product.")
     ] = 1.0,
     year: Year = None,
     draws: Annotated[int, typer.Option(min=1, help="Draws over rival editions.")] = 1000,

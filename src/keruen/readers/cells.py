@@ -167,6 +167,8 @@ def _instead(cell: str, name: str, comma: bool) -> str:
         return "; give the number alone"
     number, mark = plain(m[1]), m[2].strip()
     if mark.casefold() in ("%", "percent", "per cent", "проц.", "процентов"):
+        if name == "level":
+            return "; write 0.8 for an interval of 80%"
         return f"; write {number}, and percent in the column unit"
     word = mark.casefold().split()[0].rstrip(".")
     scale = _WORDS.get(word) or _NAMES.get(_SCALES.get(word, 1))

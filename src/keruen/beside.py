@@ -35,17 +35,31 @@ def _unheard() -> Iterator[None]:
         heard(*kept[0])
 
 
-def _deaf() -> None:
+def _begun(prepare: Callable[..., None] | None, given: Sequence[Any]) -> None:
+    """What a process does first: it hears no interruption, and takes what all its work needs."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if prepare is not None:
+        prepare(*given)
 
 
 @contextmanager
-def pool(processes: int) -> Iterator[Callable[..., Future[Any]]]:
+def pool(
+    processes: int, prepare: Callable[..., None] | None = None, *given: Any
+) -> Iterator[Callable[..., Future[Any]]]:
     """Other processes, and a way to hand them work; none is left behind by a fault or an interruption.
 
     A terminal interrupts all its processes at once. This one alone hears it, and ends the others.
+
+    Parameters
+    ----------
+    processes
+        How many.
+    prepare, given
+        What each of them is to do once, before any work, and what with.
     """
-    others = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_deaf)
+    others = ProcessPoolExecutor(
+        processes, mp_context=get_context("spawn"), initializer=_begun, initargs=(prepare, given)
+    )
 
     one_at_a_time = threading.Lock()  # so that nobody starts a process while all are ended
 

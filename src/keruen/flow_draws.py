@@ -15,16 +15,16 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from keruen.beside import pool
 from keruen.errors import KeruenError, OutputError, VocabularyError, need
 from keruen.estimators.balance import Account as Accounted
 from keruen.estimators.balance import Guides, fold_negatives, guides
@@ -273,14 +273,12 @@ def _made(
             yield (i, lo, hi), chunk(prepared[i], seed, lo, hi, options)
         return
     many = min(workers, len(tasks))
-    with ProcessPoolExecutor(
-        many, get_context("spawn"), initializer=_hold, initargs=(prepared, seed, options)
-    ) as processes:
+    with pool(many, _hold, prepared, seed, options) as submit:
         waiting, futures = deque(tasks), {}
 
         def begin() -> Future[np.ndarray]:
             task = waiting.popleft()
-            future = processes.submit(_on_process, task)
+            future = submit(_on_process, task)
             futures[future] = task
             return future
 

@@ -157,7 +157,7 @@ def claims_of(table: Any, code: str | None) -> pl.DataFrame:
     if not missing:
         return _checked(frame)
     lacking = [c for c in COLUMNS[:2] if c not in frame.columns]
-    if len(lacking) == 2 and len(missing) < len(contract.SCHEMA) / 2:
+    if COLUMNS[0] in lacking and len(missing) < len(contract.SCHEMA) / 2:
         raise FaultyTable(
             "claims", [f"column {c!r} is missing; give year and value, or make it with claims_from_series"
                        for c in missing]
@@ -228,6 +228,10 @@ def _one_a_year(told: Any, many: int, what: str, wanted: str, least: float | Non
         raise ModelError(f"The {what} has {len(numbers)} figures for {many} years. Give {wanted}.")
     wrong = [x for n, x in numbers if n is None or (least is not None and n < least)]
     if wrong:
-        raise ModelError(f"An {what} of {wrong[0]} persons cannot be. Give {wanted}." if what.startswith("error")
-                         else f"The {what} holds {wrong[0]!r}. Give {wanted}.")  # fmt: skip
+        said = (
+            f"An error of {wrong[0]} persons cannot be"
+            if what.startswith("error")
+            else f"The {what} holds {wrong[0]!r}"
+        )
+        raise ModelError(f"{said}. Give {wanted}.")
     return [float(n) for n, _ in numbers if n is not None]

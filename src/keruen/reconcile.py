@@ -205,6 +205,7 @@ def reconcile(
 
     Examples
     --------
+    >>> from keruen.own_series import claims_from_series
     >>> exact = claims_from_series("KAZ", range(2000, 2006), [-108307, -88162, -62012, -8306, 2789, 22668], error=0)
     >>> found = reconcile("KAZ", claims=exact)
     >>> bool(abs(found.table()["persons"][5] - 22668) < 30)

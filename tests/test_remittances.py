@@ -645,3 +645,18 @@ def test_strict__reaches_modelled_hosts_and_ranks():
     for release in {*strict.hosts["release"].drop_nulls(), *strict.ranking["release"]}:
         assert store.cards()[release].lag_months is None, release
     assert set(strict.hosts["release"]) < set(loose.hosts["release"])
+
+
+@pytest.mark.packaged
+def test_strict__every_question_to_the_evidence_is_strict(monkeypatch):
+    """An inflow whose day is certain must not be spread by incomes whose day is inferred."""
+    asked, ask = [], store.evidence
+
+    def heard(*args, **options):
+        asked.append((options.get("measure"), options.get("strict", False)))
+        return ask(*args, **options | {"strict": False})  # as if no figure rested on a lag
+
+    monkeypatch.setattr(store, "evidence", heard)
+    room.remittances("TJK", as_of="2018-05-03", strict=True, draws=5)
+    assert {"stock", "gdp_per_capita", "remittances_share_gdp"} <= {m for m, _ in asked}
+    assert all(strict for _, strict in asked), asked

@@ -167,6 +167,12 @@ def test_outlier__counts_draws_jointly():
     }  # fmt: skip
 
 
+def test_outlier__draws_of_all_chains_stand_for_a_place_that_has_more():
+    more = [[1.0] * 3] * 2 + [[-1.0] * 3] * 2
+    frame = outlier({"A": (range(3), more), "B": (range(3), [[-1.0] * 3] * 2)}, "A")
+    assert frame["p_alone_receiving"].to_list() == [0.5]
+
+
 @pytest.mark.parametrize(
     ("call", "error"),
     [
